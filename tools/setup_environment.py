@@ -1,0 +1,98 @@
+"""Make `.venv` from the locks: `python3 tools/setup_environment.py [--dev]`.
+
+The only program here that runs before anything is installed, so it is standard library alone. It does
+nothing when the locks have not changed; interrupted, it is simply run again: the stamp that says "done" is
+written last. Two at once wait for one another.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+VENV = ROOT / ".venv"
+PYTHON = VENV / "bin" / "python"
+SUPPORTED_NODE = ("v22.", "v24.")  # what this jsii release supports; also read by workbench/node.py
+
+
+def main(arguments: list[str]) -> int:
+    if sys.version_info < (3, 11):
+        return fail(f"Python 3.11 or later is needed, this is {sys.version.split()[0]}; run `make PYTHON=python3.12`")
+    locks = [ROOT / "requirements.txt"]
+    if not node_on_path():
+        locks.append(ROOT / "requirements-node.txt")
+    if "--dev" in arguments:
+        locks.append(ROOT / "requirements-dev.txt")
+    with open(ROOT / ".venv.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return install(locks)
+
+
+def install(locks: list[Path]) -> int:
+    stamps = {path: VENV / f".{path.stem}.sha256" for path in locks}
+    stale = [path for path in locks if not is_current(path, stamps[path])]
+    if not stale and PYTHON.exists():
+        return 0
+    started = time.monotonic()
+    if not runs(PYTHON):
+        print("setting up .venv (once; a few minutes at most) …", flush=True)
+        shutil.rmtree(VENV, ignore_errors=True)
+        if subprocess.call([sys.executable, "-m", "venv", str(VENV)]) != 0:
+            return fail("could not make .venv; on Debian and Ubuntu install the package python3-venv")
+        stale = locks
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
+    for path in stale:
+        print(f"  installing {path.name} …", flush=True)
+        if subprocess.call([*pip, "--require-hashes", "-r", str(path)]) != 0:
+            return fail(f"pip could not install {path.name} (its own message is above); run the same command again")
+    # pip cannot hash a folder, so the project itself goes in by a step of its own, with nothing fetched.
+    if subprocess.call([*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]) != 0:
+        return fail("pip could not install the project itself; remove .venv and run the same command again")
+    for path in stale:
+        stamps[path].write_text(digest(path))
+    print(f"  .venv is ready ({time.monotonic() - started:.0f} s)", flush=True)
+    return 0
+
+
+def digest(lock: Path) -> str:
+    return hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+
+
+def is_current(lock: Path, stamp: Path) -> bool:
+    return stamp.exists() and stamp.read_text() == digest(lock)
+
+
+def runs(python: Path) -> bool:
+    """Whether the environment's interpreter starts: a moved or upgraded Python leaves a broken one."""
+    try:
+        return subprocess.call([str(python), "-c", "import pip"], stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
+def node_on_path() -> bool:
+    node = shutil.which("node")
+    if node is None:
+        return False
+    answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
+    return answer.stdout.startswith(SUPPORTED_NODE)
+
+
+def fail(message: str) -> int:
+    print(f"setup: {message}", file=sys.stderr)
+    return 1
+
+
+if __name__ == "__main__":
+    os.umask(0o022)
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except KeyboardInterrupt:
+        sys.exit(fail("interrupted; run the same command again to go on"))

@@ -1,0 +1,70 @@
+"""The `blueprint` command. A command parses, makes one library call, renders and exits.
+
+Exit codes: 0 well, 1 a finding (a step failed, over budget, interrupted), 2 misuse. With `--json`, stdout
+carries one JSON document and nothing else; progress and errors go to stderr.
+
+One module a command, each with a function `command`; what is slow to import is imported inside it.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+import typer
+
+from workbench.cli import capacity, cost, diagram, dry_run, list_, new, play, show
+from workbench.errors import BlueprintError
+
+COMMANDS: dict[str, Callable[..., Any]] = {
+    "list": list_.command,
+    "show": show.command,
+    "dry-run": dry_run.command,
+    "play": play.command,
+    "cost": cost.command,
+    "capacity": capacity.command,
+    "diagram": diagram.command,
+    "new": new.command,
+}
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Classic systems of high-level design on AWS: run them offline, price them, find where they break.",
+)
+for name, command in COMMANDS.items():
+    app.command(name)(command)
+
+
+def main() -> None:
+    """Run the command line and exit."""
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run the command line with `arguments` and return the exit code; errors are one line on stderr."""
+    try:
+        code = app(arguments, standalone_mode=False)
+        return code if isinstance(code, int) else 0
+    except BlueprintError as error:
+        return _fail(str(error), error.exit_code)
+    except click.exceptions.Exit as request:
+        return request.exit_code
+    except click.ClickException as error:
+        return _fail(f"{error.format_message()} (`blueprint --help` shows the commands)", 2)
+    except (KeyboardInterrupt, click.Abort):
+        return _fail("interrupted; what was started has been stopped and removed", 1)
+    except BrokenPipeError:
+        sys.stderr.close()
+        return 0
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _fail(f"{where}{error.strerror or error}", 2)
+
+
+def _fail(message: str, code: int) -> int:
+    print(f"blueprint: {' '.join(message.split())}", file=sys.stderr)
+    return code

@@ -1,0 +1,44 @@
+"""The options that several commands take, and the console they print on."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from workbench import catalogue
+from workbench.errors import Misuse
+
+Name = Annotated[str, typer.Argument(help="The blueprint, as `blueprint list` names it.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdout, and nothing else there.")]
+StageName = Annotated[str, typer.Option("--stage", help="sandbox or production.")]
+
+FIVE_SIZES = "1000,10000,100000,1000000,10000000"
+Sizes = Annotated[str, typer.Option("--users", help="Sizes, separated by commas: 1000,100000.")]
+
+
+def sizes_from(text: str) -> list[int]:
+    """`1000,100000` as numbers, each at least 1. Raises `Misuse`."""
+    parts = [part.strip() for part in text.split(",") if part.strip()]
+    if not parts:
+        raise Misuse("give at least one size, like --users 1000")
+    return sorted({catalogue.users_from(part) for part in parts})
+
+
+def stdout() -> Console:
+    """The console of the report."""
+    return Console(highlight=False)
+
+
+def stderr() -> Console:
+    """The console of progress and notices."""
+    return Console(stderr=True, highlight=False)
+
+
+def print_json(document: Any) -> None:
+    """Write `document` as the one thing on stdout."""
+    json.dump(document, sys.stdout, indent=2, ensure_ascii=False)
+    sys.stdout.write("\n")

@@ -78,7 +78,7 @@ class Resource:
     @property
     def path(self) -> str:
         """The construct path, such as `UrlShortener/Links/Resource`; the logical id where CDK wrote none."""
-        return str(self.metadata.get("aws:cdk:path", self.logical_id))
+        return str(self.metadata.get("aws:cdk:path", self.stack.paths.get(self.logical_id, self.logical_id)))
 
     @property
     def name(self) -> str:
@@ -101,7 +101,9 @@ def read_figures(declared: Any, where: str) -> dict[str, Figure]:
         try:
             figures[key] = Figure(Decimal(str(entry["value"])), str(entry["formula"]))
         except (TypeError, KeyError, InvalidOperation):
-            raise MalformedAssembly(f"{where}: usage {key!r} needs a value and a formula; got {entry!r}") from None
+            raise MalformedAssembly(
+                f"{where}: usage {key!r} needs a value and a formula; got {entry!r}"
+            ) from None
     return figures
 
 
@@ -116,6 +118,8 @@ class Stack:
     template_file: Path
     assets: tuple[Asset, ...] = field(repr=False)
     dependencies: tuple[str, ...] = ()
+    # Logical id → construct path. The template has it only when CDK's own command line synthesized it.
+    paths: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @cached_property
     def resources(self) -> dict[str, Resource]:
@@ -274,7 +278,10 @@ class Assembly:
 
 
 def _stacks_in(directory: Path) -> Iterator[Stack]:
-    manifest = _read_json(directory / "manifest.json", "a cloud assembly has a manifest.json; give the folder `cdk synth` wrote (cdk.out)")
+    manifest = _read_json(
+        directory / "manifest.json",
+        "a cloud assembly has a manifest.json; give the folder `cdk synth` wrote (cdk.out)",
+    )
     artifacts = manifest.get("artifacts")
     if not isinstance(artifacts, dict):
         raise MalformedAssembly(f"{directory}/manifest.json: no artifacts in it; run `cdk synth` again")
@@ -296,8 +303,12 @@ def _stack(directory: Path, artifact_id: str, artifact: dict[str, Any], artifact
     template_file = directory / properties["templateFile"]
     template = _read_json(template_file, "run `cdk synth` again")
     resources = template.get("Resources")
-    if not isinstance(resources, dict) or not all(isinstance(each, dict) and "Type" in each for each in resources.values()):
-        raise MalformedAssembly(f"{template_file}: not a CloudFormation template (every resource needs a Type)")
+    if not isinstance(resources, dict) or not all(
+        isinstance(each, dict) and "Type" in each for each in resources.values()
+    ):
+        raise MalformedAssembly(
+            f"{template_file}: not a CloudFormation template (every resource needs a Type)"
+        )
     region = str(artifact.get("environment", "")).rsplit("/", 1)[-1]
     assets: list[Asset] = []
     stack_dependencies = []
@@ -315,7 +326,21 @@ def _stack(directory: Path, artifact_id: str, artifact: dict[str, Any], artifact
         template_file=template_file,
         assets=tuple(assets),
         dependencies=tuple(stack_dependencies),
+        paths=_paths(directory, artifact),
     )
+
+
+def _paths(directory: Path, artifact: dict[str, Any]) -> dict[str, str]:
+    """Logical id → construct path, from the stack's metadata: in the manifest, or in a file beside it."""
+    metadata = dict(artifact.get("metadata") or {})
+    if "additionalMetadataFile" in artifact:
+        metadata |= _read_json(directory / artifact["additionalMetadataFile"], "run `cdk synth` again")
+    return {
+        str(entry["data"]): path.removeprefix("/")
+        for path, entries in metadata.items()
+        for entry in entries
+        if entry.get("type") == "aws:cdk:logicalId"
+    }
 
 
 def _assets(manifest_file: Path) -> Iterator[Asset]:
@@ -323,7 +348,9 @@ def _assets(manifest_file: Path) -> Iterator[Asset]:
     for asset_id, entry in manifest.get("files", {}).items():
         source = entry["source"]
         if "path" not in source:
-            raise MalformedAssembly(f"{manifest_file}: asset {asset_id} is built by a command, which a review never runs")
+            raise MalformedAssembly(
+                f"{manifest_file}: asset {asset_id} is built by a command, which a review never runs"
+            )
         destination = next(iter(entry["destinations"].values()))
         yield Asset(
             id=asset_id,
@@ -347,9 +374,15 @@ def _ordered(found: list[Stack]) -> Iterator[Stack]:
     placed: set[str] = set()
     waiting = list(found)
     while waiting:
-        ready = [s for s in waiting if all(d in placed or all(d != o.artifact_id for o in waiting) for d in s.dependencies)]
+        ready = [
+            s
+            for s in waiting
+            if all(d in placed or all(d != o.artifact_id for o in waiting) for d in s.dependencies)
+        ]
         if not ready:
-            raise MalformedAssembly(f"stacks depend on each other in a ring: {', '.join(s.name for s in waiting)}")
+            raise MalformedAssembly(
+                f"stacks depend on each other in a ring: {', '.join(s.name for s in waiting)}"
+            )
         yield from ready
         placed.update(stack.artifact_id for stack in ready)
         waiting = [stack for stack in waiting if stack not in ready]

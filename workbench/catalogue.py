@@ -75,7 +75,12 @@ def place(app: App, blueprint: Blueprint, users: int, stage: Stage) -> None:
 
 
 def synthesize(
-    blueprint: Blueprint, output: Path, *, users: int = DEFAULT_USERS, stage: Stage = DEFAULT_STAGE, validate: bool = False
+    blueprint: Blueprint,
+    output: Path,
+    *,
+    users: int = DEFAULT_USERS,
+    stage: Stage = DEFAULT_STAGE,
+    validate: bool = False,
 ) -> Path:
     """Write the cloud assembly of `blueprint` into the folder `output`, and return it.
 

@@ -1,13 +1,13 @@
 """The errors of the workbench, each one line that says what to do.
 
-    BlueprintError                  whatever the command line turns into one line on stderr
-    ├── Misuse          (exit 2)    the caller asked for something that cannot be
-    │   ├── UnknownBlueprint
-    │   ├── MalformedAssembly
-    │   └── NotPriced               a type, property or usage key that the review does not know
-    └── Finding         (exit 1)    the work was done and found something
-        ├── DryRunFailed
-        └── OverBudget
+BlueprintError                  whatever the command line turns into one line on stderr
+├── Misuse          (exit 2)    the caller asked for something that cannot be
+│   ├── UnknownBlueprint
+│   ├── MalformedAssembly
+│   └── NotPriced               a type, property or usage key that the review does not know
+└── Finding         (exit 1)    the work was done and found something
+    ├── DryRunFailed
+    └── OverBudget
 """
 
 from __future__ import annotations

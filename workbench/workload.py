@@ -88,6 +88,35 @@ def total(*figures: Figure) -> Figure:
     return first
 
 
+def gigabytes(count: Figure, bytes_each: Figure) -> Figure:
+    """`count` things of `bytes_each`, in gigabytes of 10⁹ bytes."""
+    size = _tidy(count.value * bytes_each.value / BYTES_PER_GB)
+    return Figure(size, f"{_factor(count.formula)} × {_factor(bytes_each.formula)} ÷ 10⁹")
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often something happens: `per_month`, and `peak_per_second` in the busiest second.
+
+    Arithmetic applies to both: `load.rate("redirect") * load.quantity("reads_each")`.
+    """
+
+    per_month: Figure
+    peak_per_second: Figure
+
+    def __mul__(self, other: Figure | Decimal | int | str) -> Rate:
+        return Rate(self.per_month * other, self.peak_per_second * other)
+
+    def __truediv__(self, other: Figure | Decimal | int | str) -> Rate:
+        return Rate(self.per_month / other, self.peak_per_second / other)
+
+    def __add__(self, other: Rate) -> Rate:
+        return Rate(self.per_month + other.per_month, self.peak_per_second + other.peak_per_second)
+
+
+NEVER = Rate(Figure(Decimal(0), "never"), Figure(Decimal(0), "never"))
+
+
 @dataclass(frozen=True)
 class Action:
     """Something users do. Rates are per user of the whole population, not per active user.
@@ -159,22 +188,20 @@ class Load:
         average = self.average(action)
         return Figure(_tidy(average.value * factor), f"{average.formula} × {_shown(factor)} (peak)")
 
+    def rate(self, *actions: str) -> Rate:
+        """How often any of `actions` happens; their peaks are taken to fall together."""
+        return Rate(total(*map(self.monthly, actions)), total(*map(self.peak, actions)))
+
     def monthly_gb(self, action: str, bytes_each: str) -> Figure:
         """Gigabytes a month, when each `action` moves the quantity `bytes_each`."""
-        return self._gb(self.monthly(action), bytes_each)
+        return gigabytes(self.monthly(action), self.quantity(bytes_each))
 
     def stored_gb(self, action: str, bytes_each: str, kept_days: str) -> Figure:
         """Gigabytes held in the steady state, when each `action` leaves `bytes_each` for `kept_days`."""
         days = self.quantity(kept_days)
         held = self.daily(action) * days
-        return self._gb(held, bytes_each)
+        return gigabytes(held, self.quantity(bytes_each))
 
     def people(self, share: str) -> Figure:
         """Users times the quantity `share`, for those who do something at all in a month."""
         return Figure(Decimal(self.users), f"{self.users:,} users") * self.quantity(share)
-
-    def _gb(self, count: Figure, bytes_each: str) -> Figure:
-        size = self.quantity(bytes_each)
-        return Figure(
-            _tidy(count.value * size.value / BYTES_PER_GB), f"{count.formula} × {size.formula} ÷ 10⁹"
-        )

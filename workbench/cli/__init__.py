@@ -12,11 +12,13 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-import click
 import typer
+from typer._click.exceptions import ClickException
 
 from workbench.cli import capacity, cost, diagram, dry_run, list_, new, play, show
 from workbench.errors import BlueprintError
+
+INTERRUPTED = 130  # what typer makes of Ctrl-C
 
 COMMANDS: dict[str, Callable[..., Any]] = {
     "list": list_.command,
@@ -48,21 +50,21 @@ def run(arguments: list[str]) -> int:
     """Run the command line with `arguments` and return the exit code; errors are one line on stderr."""
     try:
         code = app(arguments, standalone_mode=False)
-        return code if isinstance(code, int) else 0
     except BlueprintError as error:
         return _fail(str(error), error.exit_code)
-    except click.exceptions.Exit as request:
-        return request.exit_code
-    except click.ClickException as error:
+    except ClickException as error:
         return _fail(f"{error.format_message()} (`blueprint --help` shows the commands)", 2)
-    except (KeyboardInterrupt, click.Abort):
-        return _fail("interrupted; what was started has been stopped and removed", 1)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         return _fail(f"{where}{error.strerror or error}", 2)
+    except (KeyboardInterrupt, typer.Abort):
+        code = INTERRUPTED
+    if code == INTERRUPTED:
+        return _fail("interrupted; what was started has been stopped and removed", 1)
+    return code if isinstance(code, int) else 0
 
 
 def _fail(message: str, code: int) -> int:

@@ -2,8 +2,122 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from workbench import catalogue
 from workbench.cli import options
+from workbench.errors import Misuse
+
+if TYPE_CHECKING:
+    from workbench.dryrun.report import Report
+
+Names = Annotated[list[str], typer.Argument(help="The blueprints to play.")]
 
 
-def command(name: options.Name) -> None:
-    """(being built)"""
+def command(
+    names: Names,
+    as_json: options.AsJson = False,
+    stage: options.StageName = "sandbox",
+    users: Annotated[str, typer.Option(help="The size to deploy for.")] = str(catalogue.DEFAULT_USERS),
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Leave the offline AWS up, and say how to talk to it.")
+    ] = False,
+    port: Annotated[
+        int | None, typer.Option(help="The port of the offline AWS; a free one by default.")
+    ] = None,
+    endpoint: Annotated[
+        str | None,
+        typer.Option(help="Play on a LocalStack-compatible endpoint instead of starting an offline AWS."),
+    ] = None,
+) -> int:
+    """Deploy to the offline AWS, play the scenario, destroy, and report."""
+    from workbench.dryrun.emulator import endpoint_at
+    from workbench.dryrun.pipeline import Options, dry_run
+
+    blueprints = [catalogue.find(name) for name in names]
+    if keep and (endpoint or len(blueprints) > 1):
+        raise Misuse("--keep takes one blueprint, and starts an offline AWS of its own (no --endpoint)")
+    size, chosen = catalogue.users_from(users), catalogue.stage_named(stage)
+    where = endpoint_at(endpoint) if endpoint else None
+    reports = []
+    for blueprint in blueprints:
+        with options.progress(blueprint.name) as told:
+            run = Options(
+                users=size,
+                stage=chosen,
+                port=port,
+                keep=keep,
+                endpoint=where,
+                on_phase=told.phase,
+                on_step=told.step,
+            )
+            report = dry_run(blueprint, run)
+        reports.append(report)
+        if not as_json:
+            render(report, options.stdout())
+    if as_json:
+        documents = [report.as_json() for report in reports]
+        options.print_json(documents[0] if len(documents) == 1 else documents)
+    return 0 if all(report.passed for report in reports) else 1
+
+
+def render(report: Report, console: Console) -> None:
+    """The report that a person reads."""
+    console.print(f"\n[bold]{escape(report.title)}[/]")
+    console.print(f"[dim]Promise: {escape(report.promise)}[/]\n")
+    steps = Table(box=None, show_header=False, padding=(0, 1))
+    for step in report.steps:
+        mark = "[green]✓[/]" if step.passed else "[red]✗[/]"
+        steps.add_row(mark, escape(step.name), f"[dim]{step.seconds:6.2f} s[/]")
+        if step.error:
+            steps.add_row("", f"[red]{escape(step.error)}[/]", "")
+    console.print(steps)
+    if report.log:
+        console.print("\n[bold]What the functions logged meanwhile[/]")
+        for line in report.log:
+            console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
+    console.print()
+    facts = Table(box=None, show_header=False, padding=(0, 1))
+    facts.add_row("resources", f"{report.deployed} of {report.total} deployed as they go to AWS")
+    for difference in [*report.substituted, *report.skipped]:
+        facts.add_row(
+            "", f"[yellow]{escape(f'{difference.logical_id} ({difference.type}): {difference.why}')}[/]"
+        )
+    for note in report.notes:
+        facts.add_row("", f"[dim]{escape(note)}[/]")
+    facts.add_row("IAM", _iam(report))
+    for refused in report.denied:
+        facts.add_row(
+            "", f"[red]refused: {escape(f'{refused.role} → {refused.action} on {refused.resource}')}[/]"
+        )
+    for grant in report.unused_grants:
+        facts.add_row("", f"[yellow]never used: {escape(f'{grant.role} → {grant.action}')}[/]")
+    facts.add_row("left behind", _left(report))
+    phases = " · ".join(f"{name} {seconds:.1f}" for name, seconds in report.phases.items())
+    facts.add_row("time", f"{report.seconds:.1f} s  [dim]({phases})[/]")
+    console.print(facts)
+    verdict = (
+        "[bold green]the promise holds[/]" if report.passed else "[bold red]the promise does not hold[/]"
+    )
+    console.print(f"\n{escape(report.name)}: {verdict}\n")
+    for line in report.kept:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _iam(report: Report) -> str:
+    if report.denied:
+        return f"[red]{len(report.denied)} calls refused that the scenario did not expect[/]"
+    return "enforced, every function under its own role; nothing refused that should not be"
+
+
+def _left(report: Report) -> str:
+    if report.kept:
+        return "the offline AWS is up, see below"
+    if report.left_behind:
+        return "[red]" + escape("; ".join(report.left_behind)) + "[/]"
+    return "nothing"

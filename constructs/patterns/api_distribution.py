@@ -1,0 +1,161 @@
+"""CloudFront in front of an HTTP API: what may be kept at the edge, what never, and a domain when there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_route53_targets as targets
+from constructs import Construct
+
+from patterns.blueprint_stack import BlueprintStack
+from patterns.json_http_api import JsonHttpApi
+from patterns.traffic import declare
+from workbench.workload import Figure, Rate, gigabytes
+
+VIEWER_HOST = "x-viewer-host"
+_COPY_HOST = f"""function handler(event) {{
+  var request = event.request;
+  request.headers['{VIEWER_HOST}'] = {{ value: request.headers.host.value }};
+  return request;
+}}"""
+
+# CloudFront keeps these for ten seconds unless told otherwise, whatever the origin's headers say.
+_ERRORS_KEPT_BY_DEFAULT = (404, 414, 500, 501, 502, 503, 504)
+
+
+@dataclass(frozen=True)
+class Domain:
+    """A name in a public hosted zone of Route 53."""
+
+    name: str
+    hosted_zone_id: str
+    zone_name: str
+
+    @classmethod
+    def from_context(cls, scope: Construct) -> Domain | None:
+        """From `-c domain=go.example.com -c zone=example.com -c zone_id=Z…`; None when `domain` is not given."""
+        name, zone, zone_id = (scope.node.try_get_context(key) for key in ("domain", "zone", "zone_id"))
+        if not name:
+            return None
+        if not zone or not zone_id:
+            raise ValueError(
+                "-c domain=… needs its hosted zone too: -c zone=example.com -c zone_id=Z0123456789"
+            )
+        return cls(str(name), str(zone_id), str(zone))
+
+
+class ApiDistribution(Construct):
+    """Viewers reach the API by HTTPS through the edge.
+
+    A response is kept only as long as its own `Cache-Control` says, at most `longest`; errors are never kept
+    on CloudFront's own account. Paths in `uncached` take every method and are never kept. The viewer's own
+    host reaches the origin as `x-viewer-host`. With a `domain`, the certificate must be in us-east-1, so the
+    stack too. Attributes: `distribution`, `url`.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        api: JsonHttpApi,
+        uncached: str,
+        longest: Duration,
+        requests: Rate,
+        response_bytes: Figure,
+        domain: Domain | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        stack = BlueprintStack.around(self)
+        zone = self._zone(domain) if domain else None
+        origin = origins.HttpOrigin(api.host, protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY)
+        viewer_host = cloudfront.FunctionAssociation(
+            event_type=cloudfront.FunctionEventType.VIEWER_REQUEST,
+            function=cloudfront.Function(
+                self,
+                "ViewerHost",
+                code=cloudfront.FunctionCode.from_inline(_COPY_HOST),
+                runtime=cloudfront.FunctionRuntime.JS_2_0,
+            ),
+        )
+        as_told = cloudfront.CachePolicy(
+            self,
+            "AsTold",
+            comment="Kept only as long as the response itself says",
+            min_ttl=Duration.seconds(0),
+            default_ttl=Duration.seconds(0),
+            max_ttl=longest,
+        )
+        only_host = cloudfront.OriginRequestPolicy(
+            self,
+            "OnlyHost",
+            comment="The path, and the name it was asked by",
+            header_behavior=cloudfront.OriginRequestHeaderBehavior.allow_list(VIEWER_HOST),
+        )
+        self.distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=stack.stack_name,
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
+            if stack.is_production
+            else cloudfront.PriceClass.PRICE_CLASS_100,
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origin,
+                allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                cache_policy=as_told,
+                origin_request_policy=only_host,
+                function_associations=[viewer_host],
+            ),
+            additional_behaviors={
+                uncached: cloudfront.BehaviorOptions(
+                    origin=origin,
+                    allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+                    viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
+                    cache_policy=cloudfront.CachePolicy.CACHING_DISABLED,
+                    origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
+                    function_associations=[viewer_host],
+                )
+            },
+            error_responses=[
+                cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(0))
+                for status in _ERRORS_KEPT_BY_DEFAULT
+            ],
+            domain_names=[domain.name] if domain else None,
+            certificate=self._certificate(domain, zone) if domain and zone else None,
+        )
+        if domain and zone:
+            route53.ARecord(
+                self,
+                "Alias",
+                zone=zone,
+                record_name=f"{domain.name}.",
+                target=route53.RecordTarget.from_alias(targets.CloudFrontTarget(self.distribution)),
+            )
+        self.url = f"https://{domain.name if domain else self.distribution.domain_name}"
+        declare(
+            self.distribution,
+            requests_per_month=requests.per_month,
+            peak_requests_per_second=requests.peak_per_second,
+            egress_gb_per_month=gigabytes(requests.per_month, response_bytes),
+        )
+
+    def _zone(self, domain: Domain) -> route53.IHostedZone:
+        return route53.HostedZone.from_hosted_zone_attributes(
+            self, "Zone", hosted_zone_id=domain.hosted_zone_id, zone_name=domain.zone_name
+        )
+
+    def _certificate(self, domain: Domain, zone: route53.IHostedZone) -> acm.Certificate:
+        return acm.Certificate(
+            self,
+            "Certificate",
+            domain_name=domain.name,
+            validation=acm.CertificateValidation.from_dns(zone),
+        )

@@ -1,0 +1,123 @@
+"""A Lambda function in Python, with all that a function of this catalogue has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import cast
+
+import jsii
+from aws_cdk import Duration, IgnoreMode, Size, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from patterns.blueprint_stack import BlueprintStack
+from patterns.traffic import declare
+from workbench.workload import Figure, Rate, gigabytes
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+RUNTIME = lambda_.Runtime.PYTHON_3_13
+POWERTOOLS_VERSION = "3.37.0"  # the version in requirements.txt; a test holds them equal
+
+
+@jsii.implements(iam.IGrantable)
+class PythonFunction(Construct):
+    """`lambdas/<system>/<module>.py`'s `handler`, under a role of its own.
+
+    Arm processors, tracing, JSON logs with retention, the Powertools layer, and no permission but to write
+    its own log and traces: the rest comes from the resources' own grants. `log_bytes` is what one call logs.
+    Attributes: `function`, `log_group`, `timeout`, and `busy_at_peak`: how many run at once in the busiest second.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        handler: str,
+        environment: Mapping[str, str],
+        calls: Rate,
+        duration_ms: Figure,
+        log_bytes: Figure,
+        memory_mb: int = 512,
+        timeout: Duration | None = None,
+        reserved_concurrency: int | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+    ) -> None:
+        super().__init__(scope, id)
+        stack = BlueprintStack.around(self)
+        _, system, module, attribute = handler.split(".")
+        self.timeout = timeout or Duration.seconds(10)
+        self.busy_at_peak = calls.peak_per_second * duration_ms / 1000
+        self.log_group = logs.LogGroup(
+            self, "Logs", retention=log_retention, removal_policy=stack.removal_policy
+        )
+        role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        self._role = role
+        self.log_group.grant_write(role)
+        self.function = lambda_.Function(
+            self,
+            "Function",
+            runtime=RUNTIME,
+            architecture=lambda_.Architecture.ARM_64,
+            code=_code(system),
+            handler=f"lambdas.{system}.{module}.{attribute}",
+            role=role,
+            memory_size=memory_mb,
+            timeout=self.timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=self.log_group,
+            logging_format=lambda_.LoggingFormat.JSON,
+            layers=[_powertools(stack)],
+            environment={
+                **environment,
+                "POWERTOOLS_SERVICE_NAME": system,
+                "POWERTOOLS_METRICS_NAMESPACE": "blueprints",
+                "POWERTOOLS_LOG_LEVEL": "INFO",
+            },
+            reserved_concurrent_executions=reserved_concurrency,
+            ephemeral_storage_size=Size.mebibytes(512),
+        )
+        declare(
+            self.function,
+            invocations_per_month=calls.per_month,
+            peak_invocations_per_second=calls.peak_per_second,
+            duration_ms=duration_ms,
+        )
+        declare(self.log_group, ingested_gb_per_month=gigabytes(calls.per_month, log_bytes))
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal:
+        """The function's role: pass the function itself to a grant."""
+        return self._role
+
+
+def _code(system: str) -> lambda_.Code:
+    """The system's handlers and what all share, under the import path that the repository has."""
+    return lambda_.Code.from_asset(
+        str(ROOT),
+        ignore_mode=IgnoreMode.GIT,
+        exclude=[
+            "/*",
+            "!/lambdas",
+            "/lambdas/*",
+            "!/lambdas/__init__.py",
+            "!/lambdas/shared",
+            f"!/lambdas/{system}",
+            "__pycache__",
+            "*.pyc",
+        ],
+    )
+
+
+def _powertools(stack: Stack) -> lambda_.ILayerVersion:
+    """AWS's public Powertools layer, found at deployment through its public parameter: no ARN to keep here."""
+    existing = stack.node.try_find_child("Powertools")
+    if existing is not None:
+        return cast(lambda_.ILayerVersion, existing)
+    parameter = f"/aws/service/powertools/python/arm64/{RUNTIME.name}/{POWERTOOLS_VERSION}"
+    arn = ssm.StringParameter.value_for_string_parameter(stack, parameter)
+    return lambda_.LayerVersion.from_layer_version_arn(stack, "Powertools", arn)

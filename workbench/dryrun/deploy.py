@@ -1,0 +1,192 @@
+"""Publishes assets, creates and deletes stacks: what `cdk deploy` and `cdk destroy` do, with boto3 alone.
+
+Every wait is bounded and says what it waited for.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import time
+import zipfile
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.assembly import Asset, Stack
+from workbench.dryrun.localise import BOOTSTRAP_PARAMETER, BOOTSTRAP_VERSION, LAYER_NAME
+from workbench.errors import DryRunFailed
+
+ClientOf = Callable[[str, str], Any]  # service, region → client
+STACK_WITHIN = 120.0
+_FIXED_TIME = (1980, 1, 1, 0, 0, 0)  # so that the same files give the same archive
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """A stack as it stands: its outputs, and logical id → physical id."""
+
+    name: str
+    region: str
+    outputs: dict[str, str]
+    physical_ids: dict[str, str]
+
+
+def prepare(client: ClientOf, region: str) -> None:
+    """What `cdk bootstrap` leaves in an account, as far as a deployment needs it; safe to repeat."""
+    client("ssm", region).put_parameter(
+        Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
+    )
+    client("lambda", region).publish_layer_version(LayerName=LAYER_NAME, Content={"ZipFile": _zip_of([])})
+
+
+def publish(assets: Iterable[Asset], client: ClientOf, region: str) -> None:
+    """Upload `assets` to their buckets."""
+    s3 = client("s3", region)
+    buckets: set[str] = set()
+    for asset in assets:
+        if asset.bucket not in buckets:
+            _make_bucket(s3, asset.bucket, region)
+            buckets.add(asset.bucket)
+        body = _zip_folder(asset.path) if asset.is_folder else asset.path.read_bytes()
+        s3.put_object(Bucket=asset.bucket, Key=asset.key, Body=body)
+
+
+def remove_assets(assets: Iterable[Asset], client: ClientOf, region: str) -> None:
+    """Take the published assets and their buckets away again."""
+    s3 = client("s3", region)
+    keys = {(asset.bucket, asset.key) for asset in assets}
+    for bucket, key in keys:
+        s3.delete_object(Bucket=bucket, Key=key)
+    for bucket in {bucket for bucket, _ in keys}:
+        s3.delete_bucket(Bucket=bucket)
+
+
+def create(stack: Stack, template: dict[str, Any], client: ClientOf, standing: list[Deployed]) -> None:
+    """Create `stack` from the localised `template`, wait for it, and add it to `standing`.
+
+    It is in `standing` from the moment that something of it may exist, so that it can be destroyed again.
+    Raises `DryRunFailed` with the first resource that failed and its reason.
+    """
+    cloudformation = client("cloudformation", stack.region)
+    standing.append(Deployed(stack.name, stack.region, {}, {}))
+    cloudformation.create_stack(
+        StackName=stack.name,
+        TemplateBody=json.dumps(template, separators=(",", ":")),
+        Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+    )
+    status = _settled(cloudformation, stack.name)
+    if status != "CREATE_COMPLETE":
+        raise DryRunFailed(
+            f"stack {stack.name} ended as {status}: {_first_failure(cloudformation, stack.name)}"
+        )
+    standing[-1] = describe(cloudformation, stack.name, stack.region)
+
+
+def describe(cloudformation: Any, name: str, region: str) -> Deployed:
+    """The deployed stack `name`. Raises `DryRunFailed` when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+    except (ClientError, ValueError):
+        raise DryRunFailed(
+            f"no stack {name!r} is deployed in {region}; deploy it with `cdk deploy`"
+        ) from None
+    pages = cloudformation.get_paginator("list_stack_resources").paginate(StackName=name)
+    resources = [resource for page in pages for resource in page["StackResourceSummaries"]]
+    return Deployed(
+        name=name,
+        region=region,
+        outputs={output["OutputKey"]: output["OutputValue"] for output in stack.get("Outputs", [])},
+        physical_ids={each["LogicalResourceId"]: each.get("PhysicalResourceId", "") for each in resources},
+    )
+
+
+def destroy(deployed: Deployed, client: ClientOf) -> None:
+    """Delete the stack and wait until it is gone. Raises `DryRunFailed` when it stays."""
+    cloudformation = client("cloudformation", deployed.region)
+    cloudformation.delete_stack(StackName=deployed.name)
+    status = _settled(cloudformation, deployed.name)
+    if status not in ("DELETE_COMPLETE", "GONE"):
+        raise DryRunFailed(
+            f"stack {deployed.name} could not be deleted ({status}): {_first_failure(cloudformation, deployed.name)}"
+        )
+
+
+def _settled(cloudformation: Any, name: str) -> str:
+    """The status of the stack once nothing is in progress."""
+    from botocore.exceptions import ClientError
+
+    until = time.monotonic() + STACK_WITHIN
+    while time.monotonic() < until:
+        try:
+            [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
+        except (ClientError, ValueError):
+            return "GONE"
+        status = str(stack["StackStatus"])
+        if not status.endswith("_IN_PROGRESS"):
+            return status
+        time.sleep(0.05)
+    raise DryRunFailed(
+        f"stack {name} was still {status} after {STACK_WITHIN:.0f} s, at: {_in_progress(cloudformation, name)}"
+    )
+
+
+def _events(cloudformation: Any, name: str) -> list[dict[str, Any]]:
+    return list(cloudformation.describe_stack_events(StackName=name)["StackEvents"])
+
+
+def _first_failure(cloudformation: Any, name: str) -> str:
+    failures = [
+        event for event in _events(cloudformation, name) if event["ResourceStatus"].endswith("_FAILED")
+    ]
+    if not failures:
+        return "no resource says why"
+    first = min(failures, key=lambda event: str(event["Timestamp"]))
+    return f"{first['LogicalResourceId']} ({first['ResourceType']}): {first.get('ResourceStatusReason', 'no reason')}"
+
+
+def _in_progress(cloudformation: Any, name: str) -> str:
+    latest: dict[str, str] = {}
+    for event in _events(cloudformation, name):  # newest first
+        latest.setdefault(event["LogicalResourceId"], event["ResourceStatus"])
+    return (
+        ", ".join(sorted(each for each, status in latest.items() if status.endswith("_IN_PROGRESS")))
+        or "nothing"
+    )
+
+
+def _make_bucket(s3: Any, bucket: str, region: str) -> None:
+    from botocore.exceptions import ClientError
+
+    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
+    try:
+        s3.create_bucket(Bucket=bucket, **where)
+    except ClientError as problem:
+        if problem.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
+            raise
+
+
+def _zip_folder(folder: Path) -> bytes:
+    files = sorted(
+        Path(parent) / name
+        for parent, folders, names in os.walk(folder)
+        if folders.sort() is None
+        for name in names
+    )
+    return _zip_of([(str(file.relative_to(folder)), file.read_bytes()) for file in files])
+
+
+def _zip_of(entries: list[tuple[str, bytes]]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        for name, content in entries:
+            info = zipfile.ZipInfo(name, _FIXED_TIME)
+            info.external_attr = 0o644 << 16
+            archive.writestr(info, content)
+        if not entries:
+            archive.writestr(zipfile.ZipInfo("python/", _FIXED_TIME), b"")
+    return buffer.getvalue()

@@ -1,0 +1,224 @@
+"""Starts and stops the offline AWS: one MiniStack process, bound to loopback, with IAM and TLS on."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3
+import trustme
+import urllib3
+from botocore.config import Config
+
+from workbench.assembly import DEFAULT_REGION
+from workbench.errors import DryRunFailed, Misuse
+from workbench.node import use_supported_node
+
+LOOPBACK = "127.0.0.1"
+CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+READY_WITHIN = 60.0
+
+_CERTIFICATE_NAMES = (
+    "localhost",
+    LOOPBACK,
+    "*.execute-api.localhost",
+    f"cognito-idp.{DEFAULT_REGION}.amazonaws.com",
+)
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an AWS answers: `url`, and the certificate authority to trust there (None: the usual ones)."""
+
+    url: str
+    ca_bundle: str | None = None
+
+    def session(self, region: str = DEFAULT_REGION) -> boto3.Session:
+        """A session with the emulators' usual credentials."""
+        return boto3.Session(region_name=region, **CREDENTIALS)
+
+    def client(self, service: str, region: str = DEFAULT_REGION, **config: Any) -> Any:
+        """A client of `service` at this endpoint; `config` goes to botocore's Config."""
+        settings = Config(retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=64)
+        return self.session(region).client(
+            service,
+            endpoint_url=self.url,
+            verify=self.ca_bundle or True,
+            config=settings.merge(Config(**config)),
+        )
+
+
+def endpoint_at(url: str) -> Endpoint:
+    """A LocalStack-compatible endpoint, by localstack-client's conventions; `AWS_CA_BUNDLE` is honoured.
+
+    Raises `Misuse` when nothing answers there.
+    """
+    from localstack_client import config
+
+    os.environ["AWS_ENDPOINT_URL"] = url
+    endpoint = Endpoint(config.get_service_endpoint("sts") or url, os.environ.get("AWS_CA_BUNDLE"))
+    try:
+        endpoint.client("sts", connect_timeout=3, read_timeout=10).get_caller_identity()
+    except Exception as problem:
+        raise Misuse(f"nothing like an AWS answers at {url}: {problem}") from None
+    return endpoint
+
+
+class Emulator:
+    """The offline AWS, as a context manager: ready inside the `with`, gone after it.
+
+    `folder` takes its certificate, log and temporary files. `keep` leaves the process running afterwards; it
+    then removes `folder` itself when it is told to end.
+    """
+
+    def __init__(self, folder: Path, *, port: int | None = None, keep: bool = False) -> None:
+        self.folder = folder
+        self.keep = keep
+        self.port = _free_port() if port is None else _claimed(port)
+        self.log_file = folder / "aws.log"
+        self.iam_log = folder / "iam.jsonl"
+        self.types_file = folder / "types.json"
+        self.endpoint = Endpoint(f"https://{LOOPBACK}:{self.port}", str(folder / "ca.pem"))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Emulator:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self.keep or kind is not None:
+            self.stop()
+
+    def start(self) -> None:
+        """Start the process; `wait_until_ready` says when it answers."""
+        self.iam_log.touch()
+        with open(self.log_file, "ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "workbench.dryrun.gateway"],
+                env=self._environment(),
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        """The process id; only after `start`."""
+        assert self._process is not None
+        return self._process.pid
+
+    def wait_until_ready(self) -> None:
+        """Return once the offline AWS answers. Raises `DryRunFailed` when it ends or takes too long."""
+        health = f"{self.endpoint.url}/_ministack/health"
+        pool = urllib3.PoolManager(ca_certs=self.endpoint.ca_bundle)
+        until = time.monotonic() + READY_WITHIN
+        while time.monotonic() < until:
+            if self._process is not None and self._process.poll() is not None:
+                raise DryRunFailed(f"the offline AWS ended while it started: {self._last_words()}")
+            try:
+                answer = pool.request("GET", health, timeout=2.0, retries=False)
+                if answer.status == 200:
+                    return
+            except urllib3.exceptions.HTTPError:
+                time.sleep(0.02)
+        raise DryRunFailed(
+            f"the offline AWS did not answer within {READY_WITHIN:.0f} s: {self._last_words()}"
+        )
+
+    def stop(self) -> None:
+        """End the process and everything it started."""
+        if self._process is None:
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
+        self._process = None
+
+    def known_types(self) -> frozenset[str]:
+        """The CloudFormation types that it provisions."""
+        return frozenset(json.loads(self.types_file.read_text()))
+
+    def decisions(self) -> list[dict[str, Any]]:
+        """Every IAM decision so far: principal, action, resource, allowed."""
+        return [json.loads(line) for line in self.iam_log.read_text().splitlines() if line.endswith("}")]
+
+    def _last_words(self) -> str:
+        lines = self.log_file.read_text(errors="replace").strip().splitlines()
+        return lines[-1] if lines else "it printed nothing"
+
+    def _environment(self) -> dict[str, str]:
+        certificate, bundle = _write_certificates(self.folder)
+        node = str(Path(use_supported_node()).parent)  # CloudFront functions run in it
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "MINISTACK_"))
+        }
+        return inherited | {
+            "AUTH": "true",
+            "USE_SSL": "1",
+            "MINISTACK_SSL_CERT": certificate,
+            "MINISTACK_SSL_KEY": certificate,
+            "AWS_CA_BUNDLE": bundle,
+            "SSL_CERT_FILE": bundle,
+            "REQUESTS_CA_BUNDLE": bundle,
+            "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+            "GATEWAY_PORT": str(self.port),
+            "BIND_HOST": LOOPBACK,
+            "LAMBDA_EXECUTOR": "local",
+            "IOT_MTLS_ENABLED": "0",
+            "LOG_LEVEL": "WARNING",
+            "TMPDIR": str(self.folder),
+            "PATH": os.pathsep.join([node, os.environ.get("PATH", os.defpath)]),
+            "BLUEPRINT_IAM_LOG": str(self.iam_log),
+            "BLUEPRINT_TYPES_FILE": str(self.types_file),
+            "BLUEPRINT_REMOVE_AT_END": str(self.folder) if self.keep else "",
+        }
+
+
+def _write_certificates(folder: Path) -> tuple[str, str]:
+    """A server certificate with its key, and the authority's: paths of both files."""
+    authority = trustme.CA()
+    server = authority.issue_cert(*_CERTIFICATE_NAMES)
+    certificate, bundle = folder / "server.pem", folder / "ca.pem"
+    server.private_key_and_cert_chain_pem.write_to_path(str(certificate))
+    authority.cert_pem.write_to_path(str(certificate), append=True)
+    authority.cert_pem.write_to_path(str(bundle))
+    certificate.chmod(0o600)
+    return str(certificate), str(bundle)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        return int(probe.getsockname()[1])
+
+
+def _claimed(port: int) -> int:
+    if not 0 < port < 65_536:
+        raise Misuse(f"a port is a number from 1 to 65535; got {port}")
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as problem:
+            raise Misuse(
+                f"port {port} cannot be used ({problem.strerror}); leave --port away to have a free one chosen"
+            ) from None
+    return port

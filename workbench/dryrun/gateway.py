@@ -1,0 +1,205 @@
+"""The offline AWS as a process: MiniStack, with what the dry run needs of it besides.
+
+Run by `emulator.py` as `python -m workbench.dryrun.gateway`; never imported by the workbench, because it
+imports and extends MiniStack (pinned to one version; tests/workbench/test_dry_run.py holds each of these):
+
+* every IAM decision is written to `$BLUEPRINT_IAM_LOG`, a line of JSON each, so that the report can name
+  refused calls and grants that nothing used;
+* CloudFront keeps responses as long as its cache policy says (`edge.py`), and reaches API Gateway origins
+  by their AWS names, so that the distribution deploys as it is;
+* API Gateway answers to its AWS host names, its JWT authorizer works with TLS, and it sends null bodies;
+* the resource types it provisions are written to `$BLUEPRINT_TYPES_FILE`;
+* the process ends when its standard input does, so that it never outlives a killed parent.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+from typing import Any
+
+import ministack.app as app
+from ministack.core import iam_evaluator
+from ministack.services import apigateway, cloudfront
+
+from workbench.dryrun.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
+
+_EXECUTE_API_NAME = re.compile(
+    r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
+)
+_evaluated: contextvars.ContextVar[Any] = contextvars.ContextVar("evaluated", default=None)
+
+
+def record_iam_decisions(path: str) -> None:
+    """Append every decision on a principal other than root to `path`."""
+    log = open(path, "a", buffering=1)  # noqa: SIM115 (it lives as long as the process)
+    evaluate, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
+
+    def evaluate_and_remember(context: Any, *policies: Any) -> Any:
+        _evaluated.set(context)
+        return evaluate(context, *policies)
+
+    def enforce_and_record(*args: Any, **kwargs: Any) -> Any:
+        _evaluated.set(None)
+        refusal = enforce(*args, **kwargs)
+        context = _evaluated.get()
+        if context is not None:
+            decision = {
+                "principal": context.principal_arn,
+                "action": context.action,
+                "resource": context.resource_arn,
+                "allowed": refusal is None,
+            }
+            log.write(json.dumps(decision) + "\n")
+        return refusal
+
+    iam_evaluator.evaluate = evaluate_and_remember
+    iam_evaluator.enforce = enforce_and_record
+
+
+def answer_to_aws_names(port: int) -> None:
+    """Route `<id>.execute-api.<region>.amazonaws.com` here, also as a CloudFront origin."""
+    app._EXECUTE_API_RE = _EXECUTE_API_NAME
+    connect_target, is_aws_owned = cloudfront._origin_connect_target, cloudfront._is_aws_owned_host
+
+    def target(origin: dict[str, Any], viewer_is_https: bool) -> Any:
+        if _EXECUTE_API_NAME.match(origin["domain_name"]):
+            return "localhost", port, True
+        return connect_target(origin, viewer_is_https)
+
+    cloudfront._origin_connect_target = target
+    cloudfront._is_aws_owned_host = lambda host: host != "localhost" and is_aws_owned(host)
+
+
+def fetch_token_keys_by_tls(port: int) -> None:
+    """The JWT authorizer asks the user pool for its keys over plain HTTP, which a port with TLS refuses."""
+    resolve = apigateway._resolve_jwks_url
+
+    async def over_tls(authorizer: dict[str, Any]) -> Any:
+        url = await resolve(authorizer)
+        return url and url.replace(f"http://localhost:{port}/", f"https://localhost:{port}/")
+
+    apigateway._resolve_jwks_url = over_tls
+
+
+def send_empty_bodies() -> None:
+    """A function may answer with a null body, as for 204: API Gateway sends none, MiniStack fails."""
+    send_response = app._send_response
+
+    async def send(send: Any, status: int, headers: Any, body: Any, **rest: Any) -> None:
+        await send_response(send, status, headers, b"" if body is None else body, **rest)
+
+    app._send_response = send
+
+
+def cache_at_the_edge() -> None:
+    """Put a cache in front of `handle_viewer_request`, keyed and timed by the behaviour's cache policy."""
+    forward = cloudfront.handle_viewer_request
+    cache = EdgeCache()
+
+    async def handle(
+        dist: dict[str, Any],
+        method: str,
+        path: str,
+        raw_uri: str,
+        raw_query: str,
+        headers: dict[str, Any],
+        *rest: Any,
+    ) -> Any:
+        behaviour = cloudfront._match_behavior(cloudfront.parse_distribution_dataplane_config(dist), path)
+        policy_id = (behaviour or {}).get("cache_policy_id")
+        policy = cloudfront._cache_policies.get(policy_id) or cloudfront._MANAGED_CACHE_POLICIES.get(
+            policy_id
+        )
+        if policy is None or method not in CACHED_METHODS:
+            return await forward(dist, method, path, raw_uri, raw_query, headers, *rest)
+        config = policy["Config"]
+        key = (dist["Id"], method, raw_uri, _varying(config, raw_query, headers))
+        if found := cache.get(key):
+            (status, kept, body), age = found
+            return status, {**kept, "X-Cache": "Hit from cloudfront", "Age": str(age)}, body
+        response = await forward(dist, method, path, raw_uri, raw_query, headers, *rest)
+        status, kept, _ = response
+        times = CachePolicy(*(float(config.get(name, 0)) for name in ("MinTTL", "DefaultTTL", "MaxTTL")))
+        lowered = {str(name).lower(): str(value) for name, value in kept.items()}
+        cache.put(key, response, seconds_kept(status, lowered, times, _error_seconds(dist)))
+        return response
+
+    cloudfront.handle_viewer_request = handle
+
+
+def _varying(config: dict[str, Any], raw_query: str, headers: dict[str, Any]) -> object:
+    """What besides the path makes two requests different objects, by the policy's key settings."""
+    parameters = config.get("Parameters") or config.get("ParametersInCacheKeyAndForwardedToOrigin") or {}
+    text = json.dumps(parameters, sort_keys=True, default=str).lower()
+    named = sorted((name, str(value)) for name, value in headers.items() if f'"{name.lower()}"' in text)
+    queries_count = '"querystringbehavior": "none"' not in text
+    return (raw_query if queries_count else "", tuple(named))
+
+
+def _error_seconds(dist: dict[str, Any]) -> dict[int, float]:
+    """The distribution's error caching minimum, by status code."""
+    found: dict[int, float] = {}
+    errors = cloudfront._find(cloudfront._dist_config_el(dist), "CustomErrorResponses")
+    items = cloudfront._find(errors, "Items") if errors is not None else None
+    for item in items if items is not None else []:
+        code, seconds = cloudfront._text(item, "ErrorCode"), cloudfront._text(item, "ErrorCachingMinTTL")
+        if code and seconds:
+            found[int(code)] = float(seconds)
+    return found
+
+
+def end_with_the_parent() -> None:
+    """End the process group, and remove the folder it was told to, when the parent closes the pipe."""
+
+    def wait() -> None:
+        sys.stdin.buffer.read()
+        _end()
+
+    threading.Thread(target=wait, daemon=True, name="parent-watch").start()
+
+
+def _end(*_: object) -> None:
+    workspace = os.environ.get("BLUEPRINT_REMOVE_AT_END")
+    if workspace:
+        shutil.rmtree(workspace, ignore_errors=True)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Serve until told to stop."""
+    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as known_types
+
+    with open(os.environ["BLUEPRINT_TYPES_FILE"], "w") as file:
+        json.dump(sorted(known_types), file)
+    record_iam_decisions(os.environ["BLUEPRINT_IAM_LOG"])
+    answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
+    fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
+    send_empty_bodies()
+    cache_at_the_edge()
+    app._port_is_bindable = lambda *_: False  # port 443 belongs to the machine, not to a dry run
+    if os.environ.get("BLUEPRINT_REMOVE_AT_END"):
+        app.signal.signal = _ours_first(app.signal.signal)
+    else:
+        end_with_the_parent()
+    app.main()
+
+
+def _ours_first(register: Any) -> Any:
+    """MiniStack's own SIGTERM handler would leave the kept folder behind."""
+
+    def chosen(number: int, handler: Any) -> Any:
+        return register(number, _end if number == signal.SIGTERM else handler)
+
+    return chosen
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,276 @@
+"""The dry run, stage by stage:
+
+    synth → localise → start engines → deploy → play → destroy → report
+
+The offline AWS starts while the app is synthesized. Whatever happens, Ctrl-C included, what was started is
+ended and the scratch folder is gone afterwards.
+"""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from workbench import catalogue
+from workbench.assembly import DEFAULT_REGION, Assembly
+from workbench.blueprint import Blueprint, Stage
+from workbench.dryrun import deploy, grants, inventory
+from workbench.dryrun.emulator import Emulator, Endpoint
+from workbench.dryrun.http import Http
+from workbench.dryrun.localise import Localised, localise
+from workbench.dryrun.report import Report
+from workbench.dryrun.synthesis import assembly_for
+from workbench.dryrun.world import Step, StepFailed, World, explain
+from workbench.errors import DryRunFailed, Misuse
+
+LOG_LINES_SHOWN = 30
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run. `on_phase` and `on_step` are told what begins and what ended, to show progress."""
+
+    users: int = catalogue.DEFAULT_USERS
+    stage: Stage = "sandbox"
+    port: int | None = None
+    keep: bool = False
+    endpoint: Endpoint | None = None  # play there instead of starting an offline AWS
+    on_phase: Callable[[str], None] = lambda _: None
+    on_step: Callable[[Step], None] = lambda _: None
+
+
+@dataclass
+class Run:
+    """A dry run in progress."""
+
+    blueprint: Blueprint
+    options: Options
+    report: Report
+    scratch: Path
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Time what is inside as the phase `name`."""
+        self.options.on_phase(name)
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.report.phases[name] = self.report.phases.get(name, 0.0) + time.monotonic() - started
+
+
+def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
+    """Play the scenario of `blueprint` on the offline AWS, and report.
+
+    Raises `DryRunFailed` when the run could not get as far as the play, `Misuse` when it was asked for wrongly.
+    """
+    options = options or Options()
+    report = Report(blueprint.name, blueprint.title, blueprint.promise)
+    with ExitStack() as ending:
+        _terminate_as_interrupt(ending)
+        scratch = _folder()
+        ending.callback(shutil.rmtree, scratch, ignore_errors=True)
+        run = Run(blueprint, options, report, scratch)
+        if options.endpoint is not None:
+            _on(options.endpoint, run, _synthesize(run), emulator=None)
+            return report
+        emulator = _start(run, ending)
+        assembly = _synthesize(run)
+        with run.phase("engines"):
+            emulator.wait_until_ready()
+        _on(emulator.endpoint, run, assembly, emulator)
+        if options.keep:
+            report.kept = how_to_talk_to(emulator)
+    return report
+
+
+def _start(run: Run, ending: ExitStack) -> Emulator:
+    """The offline AWS, starting. One that is kept has a folder of its own, which it removes when it ends."""
+    home = _folder() if run.options.keep else run.scratch / "aws"
+    home.mkdir(exist_ok=True)
+    if run.options.keep:
+        ending.push(lambda kind, *_: shutil.rmtree(home, ignore_errors=True) if kind else None)
+    return ending.enter_context(Emulator(home, port=run.options.port, keep=run.options.keep))
+
+
+def _synthesize(run: Run) -> Assembly:
+    with run.phase("synth"):
+        folder = assembly_for(run.blueprint, run.options.users, run.options.stage, run.scratch)
+        return Assembly.load(folder)
+
+
+def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | None) -> None:
+    """Deploy, play and destroy at `endpoint`; `emulator` when it is our own."""
+    report = run.report
+
+    @lru_cache
+    def client(service: str, region: str) -> Any:
+        return endpoint.client(service, region)
+
+    with run.phase("localise"):
+        known = emulator.known_types() if emulator else None
+        localised = {stack.artifact_id: localise(stack, known) for stack in assembly.stacks}
+        _count(report, assembly, localised)
+    regions = sorted({stack.region for stack in assembly.stacks})
+    types = frozenset(resource.type for resource in assembly.resources)
+    assets = [asset for stack in assembly.stacks for asset in stack.assets if not _is_template(asset.path)]
+    before = {region: inventory.take(client, region, types) for region in regions}
+    deployed: list[deploy.Deployed] = []
+    orderly = True
+    try:
+        with run.phase("deploy"):
+            for region in regions:
+                deploy.prepare(client, region)
+                deploy.publish(assets, client, region)
+            for stack in assembly.stacks:
+                deploy.create(stack, localised[stack.artifact_id].template, client, deployed)
+        already = len(emulator.decisions()) if emulator else 0
+        with run.phase("play"):
+            world = _play(run, deployed, client, endpoint)
+        if emulator:
+            _judge_grants(report, assembly, deployed, emulator.decisions()[already:], world, client)
+        if not all(step.passed for step in report.steps):
+            report.log = _last_log_lines(assembly, deployed, client, report.steps[-1].began)
+    except KeyboardInterrupt:
+        orderly = emulator is None  # our own AWS is about to end, and everything in it
+        raise
+    finally:
+        if orderly and not run.options.keep:
+            with run.phase("destroy"):
+                _destroy(report, deployed, client)
+                for region in regions:
+                    deploy.remove_assets(assets, client, region)
+                    left = inventory.take(client, region, types) - before[region]
+                    report.left_behind += [f"{kind} {name}" for kind, name in sorted(left)]
+
+
+def _play(
+    run: Run, deployed: list[deploy.Deployed], client: Callable[[str, str], Any], endpoint: Endpoint
+) -> World:
+    http = Http(endpoint)
+    try:
+        return play(
+            run.blueprint,
+            {name: value for stack in deployed for name, value in stack.outputs.items()},
+            lambda service: client(service, deployed[0].region),
+            http,
+            run.report,
+            run.options.on_step,
+        )
+    finally:
+        http.close()
+
+
+def play(
+    blueprint: Blueprint,
+    outputs: dict[str, str],
+    client: Callable[[str], Any],
+    http: Http,
+    report: Report,
+    on_step: Callable[[Step], None],
+) -> World:
+    """Run the scenario of `blueprint` against a deployed system, and put its steps into `report`."""
+    scenario = importlib.import_module(f"stacks.{blueprint.name}.scenario")
+    world = World(outputs, client, http, on_step)
+    report.steps = world.steps
+    try:
+        scenario.play(world)
+    except StepFailed:
+        pass  # the step holds what happened
+    except Exception as problem:
+        world.steps.append(Step("between the steps", error=explain(problem)))
+    return world
+
+
+def _judge_grants(
+    report: Report,
+    assembly: Assembly,
+    deployed: list[deploy.Deployed],
+    recorded: list[dict[str, Any]],
+    world: World,
+    client: Callable[[str, str], Any],
+) -> None:
+    for stack, standing in zip(assembly.stacks, deployed, strict=True):
+        decisions = grants.decisions_of(stack, standing, recorded)
+        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals)
+        granted = grants.grants_of(stack, standing, client("iam", standing.region))
+        report.unused_grants += grants.unused(granted, decisions)
+
+
+def _destroy(report: Report, deployed: list[deploy.Deployed], client: Callable[[str, str], Any]) -> None:
+    for stack in reversed(deployed):
+        try:
+            deploy.destroy(stack, client)
+        except DryRunFailed as problem:
+            report.left_behind.append(str(problem))
+
+
+def _count(report: Report, assembly: Assembly, localised: dict[str, Localised]) -> None:
+    for stack in assembly.stacks:
+        copy = localised[stack.artifact_id]
+        report.total += len(stack.resources)
+        report.substituted += copy.substituted
+        report.skipped += copy.skipped
+        report.notes += [note for note in copy.notes if note not in report.notes]
+
+
+def _last_log_lines(
+    assembly: Assembly, deployed: list[deploy.Deployed], client: Callable[[str, str], Any], since: float
+) -> list[str]:
+    """What the functions wrote since a step began, oldest first."""
+    lines: list[tuple[int, str]] = []
+    for stack, standing in zip(assembly.stacks, deployed, strict=False):
+        logs = client("logs", stack.region)
+        for resource in stack.resources.values():
+            name = standing.physical_ids.get(resource.logical_id)
+            if resource.type == "AWS::Logs::LogGroup" and name:
+                found = logs.filter_log_events(logGroupName=name, startTime=int(since * 1000) - 1000)
+                lines += [
+                    (event["timestamp"], f"{resource.name}: {event['message'].rstrip()}")
+                    for event in found["events"]
+                ]
+    return [line for _, line in sorted(lines)][-LOG_LINES_SHOWN:]
+
+
+def _is_template(path: Path) -> bool:
+    return path.name.endswith(".template.json")
+
+
+def how_to_talk_to(emulator: Emulator) -> list[str]:
+    """The lines that a person types to use an offline AWS that was left up."""
+    return [
+        f"export AWS_ENDPOINT_URL={emulator.endpoint.url} AWS_CA_BUNDLE={emulator.endpoint.ca_bundle}",
+        f"export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={DEFAULT_REGION}",
+        "aws cloudformation describe-stacks",
+        f"kill {emulator.pid}    # ends it, and removes its files",
+    ]
+
+
+def _folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="blueprint-"))
+    except OSError as problem:
+        raise Misuse(
+            f"no folder for temporary files can be made ({problem.strerror}); set TMPDIR to one"
+        ) from None
+
+
+def _terminate_as_interrupt(ending: ExitStack) -> None:
+    """While the run lasts, being told to end is as Ctrl-C: everything is put away first."""
+    if threading.current_thread() is not threading.main_thread():
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    ending.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, interrupt))

@@ -24,7 +24,9 @@ SUPPORTED_NODE = ("v22.", "v24.")  # what this jsii release supports; also read 
 
 def main(arguments: list[str]) -> int:
     if sys.version_info < (3, 11):
-        return fail(f"Python 3.11 or later is needed, this is {sys.version.split()[0]}; run `make PYTHON=python3.12`")
+        return fail(
+            f"Python 3.11 or later is needed, this is {sys.version.split()[0]}; run `make PYTHON=python3.12`"
+        )
     locks = [ROOT / "requirements.txt"]
     if not node_on_path():
         locks.append(ROOT / "requirements-node.txt")
@@ -51,9 +53,14 @@ def install(locks: list[Path]) -> int:
     for path in stale:
         print(f"  installing {path.name} …", flush=True)
         if subprocess.call([*pip, "--require-hashes", "-r", str(path)]) != 0:
-            return fail(f"pip could not install {path.name} (its own message is above); run the same command again")
+            return fail(
+                f"pip could not install {path.name} (its own message is above); run the same command again"
+            )
     # pip cannot hash a folder, so the project itself goes in by a step of its own, with nothing fetched.
-    if subprocess.call([*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]) != 0:
+    if (
+        subprocess.call([*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
+        != 0
+    ):
         return fail("pip could not install the project itself; remove .venv and run the same command again")
     for path in stale:
         stamps[path].write_text(digest(path))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import json
-import os
 import pkgutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,11 +96,12 @@ def new_app(output: Path, *, validate: bool = False) -> App:
     from workbench.node import use_supported_node
 
     use_supported_node()
-    if validate:
-        os.environ.pop("CDK_VALIDATION", None)
-    else:
-        os.environ["CDK_VALIDATION"] = "false"
     from aws_cdk import App
 
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return App(outdir=str(output), context=context, analytics_reporting=False)
+    return App(
+        outdir=str(output),
+        context=context,
+        analytics_reporting=False,
+        builtin_cloud_formation_validation=validate,
+    )

@@ -176,7 +176,17 @@ class _Drawing:
 
 
 def _raw(resource: Resource) -> dict[str, Any]:
-    return resource.raw.get("Properties") or {}
+    return _map(resource.raw.get("Properties"))
+
+
+def _map(value: Any) -> dict[str, Any]:
+    """`value` where it is an object; nothing where the template leaves it to deployment, or has none."""
+    return value if isinstance(value, dict) else {}
+
+
+def _maps(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; a single one stands for itself."""
+    return [each for each in (value if isinstance(value, list) else [value]) if isinstance(each, dict)]
 
 
 def _is_drawn(resource: Resource) -> bool:
@@ -216,8 +226,7 @@ def _arrow(source: str, target: str, dashed: bool, labels: list[str]) -> str:
 
 
 def _distribution(drawing: _Drawing, resource: Resource) -> None:
-    config = _raw(resource).get("DistributionConfig") or {}
-    for origin in config.get("Origins") or []:
+    for origin in _maps(_map(_raw(resource).get("DistributionConfig")).get("Origins")):
         for target in drawing.mentioned(resource, origin.get("DomainName")):
             drawing.connect(resource, target)
 
@@ -238,7 +247,7 @@ def _route(drawing: _Drawing, route: Resource) -> None:
 def _authorizer(drawing: _Drawing, authorizer: Resource) -> None:
     properties = _raw(authorizer)
     for api in drawing.mentioned(authorizer, properties.get("ApiId")):
-        who = [properties.get("AuthorizerUri"), (properties.get("JwtConfiguration") or {}).get("Issuer")]
+        who = [properties.get("AuthorizerUri"), _map(properties.get("JwtConfiguration")).get("Issuer")]
         for target in drawing.mentioned(authorizer, who):
             drawing.connect(api, target, "authorizes", dashed=True)
 
@@ -258,7 +267,7 @@ def _policy(drawing: _Drawing, policy: Resource) -> None:
 
 
 def _role(drawing: _Drawing, role: Resource) -> None:
-    for inline in _raw(role).get("Policies") or []:
+    for inline in _maps(_raw(role).get("Policies")):
         _statements(drawing, role, role, inline.get("PolicyDocument"))
 
 
@@ -268,7 +277,7 @@ def _statements(drawing: _Drawing, holder: Resource, role: Resource, document: A
         for each in drawing.all_of("AWS::Lambda::Function")
         if any(found is role for found in drawing.mentioned(each, _raw(each).get("Role")))
     ]
-    for statement in (document or {}).get("Statement") or []:
+    for statement in _maps(_map(document).get("Statement")):
         verbs = _verbs(statement) if statement.get("Effect") == "Allow" else []
         for target in drawing.mentioned(holder, statement.get("Resource")) if verbs else []:
             for worker in workers:
@@ -278,9 +287,9 @@ def _statements(drawing: _Drawing, holder: Resource, role: Resource, document: A
 
 def _verbs(statement: dict[str, Any]) -> list[str]:
     """What the statement lets one do, in the order reads, writes, …"""
-    actions = statement.get("Action") or []
+    actions = statement.get("Action")
     found: dict[str, None] = {}
-    for action in [actions] if isinstance(actions, str) else actions:
+    for action in actions if isinstance(actions, list) else [actions]:
         service, _, call = str(action).partition(":")
         for pattern, verb in _VERBS.get(service, []):
             if call == "*" or pattern.match(call):
@@ -289,22 +298,18 @@ def _verbs(statement: dict[str, Any]) -> list[str]:
 
 
 def _queue(drawing: _Drawing, queue: Resource) -> None:
-    redrive = _raw(queue).get("RedrivePolicy") or {}
-    if not isinstance(redrive, dict):
-        return
+    redrive = _map(_raw(queue).get("RedrivePolicy"))
     for target in drawing.mentioned(queue, redrive.get("deadLetterTargetArn")):
         drawing.connect(queue, target, f"after {redrive.get('maxReceiveCount')} tries", dashed=True)
 
 
 def _function(drawing: _Drawing, function: Resource) -> None:
-    for target in drawing.mentioned(
-        function, (_raw(function).get("DeadLetterConfig") or {}).get("TargetArn")
-    ):
+    for target in drawing.mentioned(function, _map(_raw(function).get("DeadLetterConfig")).get("TargetArn")):
         drawing.connect(function, target, "on failure", dashed=True)
 
 
 def _invoke_config(drawing: _Drawing, config: Resource) -> None:
-    destinations = _raw(config).get("DestinationConfig") or {}
+    destinations = _map(_raw(config).get("DestinationConfig"))
     for function in drawing.mentioned(config, _raw(config).get("FunctionName")):
         for name, words in (("OnSuccess", "on success"), ("OnFailure", "on failure")):
             for target in drawing.mentioned(config, destinations.get(name)):
@@ -321,13 +326,13 @@ def _subscription(drawing: _Drawing, subscription: Resource) -> None:
 def _rule(drawing: _Drawing, rule: Resource) -> None:
     for bus in drawing.mentioned(rule, _raw(rule).get("EventBusName")):
         drawing.connect(bus, rule)
-    for target in _raw(rule).get("Targets") or []:
+    for target in _maps(_raw(rule).get("Targets")):
         for found in drawing.mentioned(rule, target.get("Arn")):
             drawing.connect(rule, found)
 
 
 def _schedule(drawing: _Drawing, schedule: Resource) -> None:
-    for target in drawing.mentioned(schedule, (_raw(schedule).get("Target") or {}).get("Arn")):
+    for target in drawing.mentioned(schedule, _map(_raw(schedule).get("Target")).get("Arn")):
         drawing.connect(schedule, target)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import cdk_monitoring_constructs as monitoring
 import jsii
 from aws_cdk import Aspects, Duration, IAspect
@@ -18,6 +20,9 @@ from patterns.work_queue import WorkQueue
 FIVE_MINUTES = Duration.minutes(5)
 
 
+_MetricStat = cloudwatch.CfnAlarm.MetricStatProperty
+
+
 @jsii.implements(IAspect)
 class _OneMetricAlarms:
     """Writes an alarm on one metric as CloudFormation's plain kind, not as metric mathematics over one term.
@@ -30,8 +35,9 @@ class _OneMetricAlarms:
     def visit(self, node: IConstruct) -> None:
         if not isinstance(node, cloudwatch.CfnAlarm) or not isinstance(node.metrics, list):
             return
-        [measured] = [query.metric_stat for query in node.metrics if query.metric_stat]
-        metric = measured.metric
+        queries = cast(list[cloudwatch.CfnAlarm.MetricDataQueryProperty], node.metrics)
+        [measured] = [cast(_MetricStat, query.metric_stat) for query in queries if query.metric_stat]
+        metric = cast(cloudwatch.CfnAlarm.MetricProperty, measured.metric)
         node.metrics = None
         node.namespace, node.metric_name, node.dimensions = (
             metric.namespace,

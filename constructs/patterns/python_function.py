@@ -14,12 +14,13 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.traffic import declare
 from workbench.workload import Figure, Rate, gigabytes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-RUNTIME = lambda_.Runtime.PYTHON_3_13
+RUNTIME = lambda_.Runtime.PYTHON_3_14
 POWERTOOLS_VERSION = "3.37.0"  # the version in requirements.txt; a test holds them equal
 
 
@@ -86,6 +87,16 @@ class PythonFunction(Construct):
             invocations_per_month=calls.per_month,
             peak_invocations_per_second=calls.peak_per_second,
             duration_ms=duration_ms,
+        )
+        acknowledge(
+            role,
+            "AwsSolutions-IAM5[Resource::*]",
+            "X-Ray takes no resource for PutTraceSegments and PutTelemetryRecords; nothing else is granted on *",
+        )
+        acknowledge(
+            self.function,
+            "Serverless-LambdaDLQ",
+            "never invoked asynchronously: its callers wait for the answer, or a queue keeps the dead letters",
         )
         declare(self.log_group, ingested_gb_per_month=gigabytes(calls.per_month, log_bytes))
 

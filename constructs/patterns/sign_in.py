@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_cognito as cognito
 from constructs import Construct
 
+from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.traffic import declare
 from workbench.workload import Figure, Rate
@@ -48,6 +49,14 @@ class SignIn(Construct):
             id_token_validity=Duration.hours(1),
             access_token_validity=Duration.hours(1),
             refresh_token_validity=Duration.days(30),
+        )
+        acknowledge(
+            self.pool, "AwsSolutions-COG2", "a second factor is offered, and each person's own choice"
+        )
+        acknowledge(
+            self.pool,
+            "AwsSolutions-COG8",
+            "the Plus tier costs 3.6 times the Lite tier for each active user; take it when accounts hold money",
         )
         declare(
             self.pool,

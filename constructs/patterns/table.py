@@ -8,6 +8,7 @@ from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.traffic import declare
 from workbench.workload import Figure, Rate
@@ -59,6 +60,9 @@ class Table(dynamodb.Table):
         )
         if hottest_key_share is not None:
             declare(self, hottest_key_share=hottest_key_share)
+
+        if stack.is_production and not holds_truth:
+            acknowledge(self, "AwsSolutions-DDB3", "what is in here expires by itself, and can be lost without harm")
 
     def add_index(self, name: str, *, partition_key: str, sort_key: str, attributes: Sequence[str]) -> None:
         """A global secondary index of the keys and `attributes`; its writes count in the table's declared units."""

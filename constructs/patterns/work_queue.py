@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
@@ -57,6 +58,11 @@ class WorkQueue(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=attempts),
             removal_policy=stack.removal_policy,
         )
+        acknowledge(
+            self.dead_letters,
+            "Serverless-SQSRedrivePolicy",
+            "it is the dead-letter queue itself; people redrive from it",
+        )
         declare(
             self.queue,
             requests_per_month=messages.per_month * requests_per_message,
@@ -75,7 +81,8 @@ class WorkQueue(Construct):
         """Deliver to `consumer`, which answers with the messages that failed (partial batches).
 
         As many run at once as the busiest second needs, times `headroom`: what is more waits in the queue,
-        and never takes the account's concurrency from those who answer people. Its permissions are granted on its own role, on this queue alone.
+        and never takes the account's concurrency from those who answer people. Its permissions are granted on
+        its own role, on this queue alone.
         """
         mapping = lambda_.EventSourceMapping(
             self,
@@ -90,4 +97,9 @@ class WorkQueue(Construct):
             report_batch_item_failures=True,
         )
         mapping.node.add_dependency(self.queue.grant_consume_messages(consumer))
+        acknowledge(
+            mapping,
+            "Serverless-LambdaEventSourceMappingDestination",
+            "the source is a queue, and its redrive policy keeps what fails",
+        )
         declare(mapping, peak_messages_per_second=self._messages.peak_per_second)

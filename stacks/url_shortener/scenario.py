@@ -145,12 +145,12 @@ def play(world: World) -> None:
             lambda: shortener.clicks(counted) == 9, within=60, what="the waiting clicks are counted"
         )
 
-    with world.step("redirects go on while the click queue refuses everything"):
-        with world.faults.refusing_sends(world.outputs["ClickQueueUrl"]):
-            for code, url in made.items():
-                answer = shortener.follow(code)
-                assert answer.status == 302
-                assert answer.headers["location"] == shortener.as_header(url)
+    queue = world.outputs["ClickQueueUrl"]
+    with world.step("redirects go on while the click queue refuses everything"), world.faults.refusing_sends(queue):
+        for code, url in made.items():
+            answer = shortener.follow(code)
+            assert answer.status == 302
+            assert answer.headers["location"] == shortener.as_header(url)
 
     with world.step("the promise: every code still points at the one URL it was made for"):
         for code, url in made.items():

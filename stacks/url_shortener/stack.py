@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from aws_cdk import App, CfnOutput, Duration
 from aws_cdk.aws_apigatewayv2 import HttpMethod
+
+from lambdas.url_shortener.settings import OWNER_INDEX, OWNER_INDEX_ATTRIBUTES, Settings
 from patterns.api_distribution import ApiDistribution, Domain
 from patterns.blueprint_stack import BlueprintStack
 from patterns.json_http_api import JsonHttpApi
@@ -12,8 +14,6 @@ from patterns.python_function import PythonFunction
 from patterns.sign_in import SignIn
 from patterns.table import Table
 from patterns.work_queue import WorkQueue
-
-from lambdas.url_shortener.settings import OWNER_INDEX, OWNER_INDEX_ATTRIBUTES, Settings
 from workbench.blueprint import Stage
 from workbench.workload import NEVER, Load, Rate
 

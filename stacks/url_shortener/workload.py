@@ -25,8 +25,8 @@ WORKLOAD = Workload(
         "click_counters_bytes": Quantity(
             "600", "bytes of counters/link", "ten days with clicks, 60 bytes each"
         ),
-        "click_marker_bytes": Quantity("70", "bytes/marker"),
-        "key_bytes": Quantity("300", "bytes/key"),
+        "click_marker_bytes": Quantity("140", "bytes/marker"),
+        "key_bytes": Quantity("312", "bytes/key"),
         "response_bytes": Quantity("700", "bytes/response", "status line, headers, a redirect has no body"),
         "log_bytes": Quantity("1500", "bytes/invocation", "Lambda's own three lines and ours"),
         "access_log_bytes": Quantity("450", "bytes/request"),

@@ -82,7 +82,23 @@ def render(report: Report, console: Console) -> None:
         for line in report.log:
             console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
     console.print()
+    console.print(_facts(report))
+    verdict = "[bold green]the promise holds[/]" if report.passed else "[bold red]the promise does not hold[/]"
+    console.print(f"\n{escape(report.name)}: {verdict}\n")
+    for line in report.kept:
+        console.print(line, soft_wrap=True, markup=False)
+
+
+def _facts(report: Report) -> Table:
     facts = Table(box=None, show_header=False, padding=(0, 1))
+    if report.total:
+        _add_deployment(facts, report)
+    phases = " · ".join(f"{name} {seconds:.1f}" for name, seconds in report.phases.items())
+    facts.add_row("time", f"{report.seconds:.1f} s  [dim]({phases})[/]")
+    return facts
+
+
+def _add_deployment(facts: Table, report: Report) -> None:
     facts.add_row("resources", f"{report.deployed} of {report.total} deployed as they go to AWS")
     for difference in [*report.substituted, *report.skipped]:
         facts.add_row(
@@ -98,15 +114,6 @@ def render(report: Report, console: Console) -> None:
     for grant in report.unused_grants:
         facts.add_row("", f"[yellow]never used: {escape(f'{grant.role} → {grant.action}')}[/]")
     facts.add_row("left behind", _left(report))
-    phases = " · ".join(f"{name} {seconds:.1f}" for name, seconds in report.phases.items())
-    facts.add_row("time", f"{report.seconds:.1f} s  [dim]({phases})[/]")
-    console.print(facts)
-    verdict = (
-        "[bold green]the promise holds[/]" if report.passed else "[bold red]the promise does not hold[/]"
-    )
-    console.print(f"\n{escape(report.name)}: {verdict}\n")
-    for line in report.kept:
-        console.print(line, soft_wrap=True, markup=False)
 
 
 def _iam(report: Report) -> str:

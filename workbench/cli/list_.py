@@ -13,7 +13,10 @@ def command(as_json: options.AsJson = False) -> None:
     found = catalogue.every()
     if as_json:
         options.print_json(
-            [{"name": each.name, "title": each.title, "seed": each.seed, "group": each.group} for each in found]
+            [
+                {"name": each.name, "title": each.title, "seed": each.seed, "group": each.group}
+                for each in found
+            ]
         )
         return
     table = Table("name", "title", "group", box=None)

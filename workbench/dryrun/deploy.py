@@ -91,7 +91,9 @@ def describe(cloudformation: Any, name: str, region: str) -> Deployed:
 
     try:
         [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    except (ClientError, ValueError):
+    except (ClientError, ValueError) as problem:
+        if "does not exist" not in str(problem):
+            raise DryRunFailed(f"stack {name!r} in {region} cannot be described: {problem}") from None
         raise DryRunFailed(
             f"no stack {name!r} is deployed in {region}; deploy it with `cdk deploy`"
         ) from None

@@ -11,6 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 CACHED_METHODS = ("GET", "HEAD")
 ALWAYS_CACHED_ERRORS = frozenset({404, 414, 500, 501, 502, 503, 504})
@@ -69,9 +70,9 @@ class EdgeCache:
     """Responses by cache key, each until its time. Not safe across threads: one event loop owns it."""
 
     clock: Callable[[], float] = time.monotonic
-    _kept: dict[object, tuple[float, float, object]] = field(default_factory=dict)
+    _kept: dict[object, tuple[float, float, Any]] = field(default_factory=dict)
 
-    def get(self, key: object) -> tuple[object, int] | None:
+    def get(self, key: object) -> tuple[Any, int] | None:
         """The response kept under `key` and its age in whole seconds, or None."""
         entry = self._kept.get(key)
         if entry is None:

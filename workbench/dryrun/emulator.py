@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -24,7 +25,6 @@ from workbench.errors import DryRunFailed, Misuse
 from workbench.node import use_supported_node
 
 LOOPBACK = "127.0.0.1"
-CREDENTIALS = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
 READY_WITHIN = 60.0
 
 _CERTIFICATE_NAMES = (
@@ -37,19 +37,19 @@ _CERTIFICATE_NAMES = (
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an AWS answers: `url`, and the certificate authority to trust there (None: the usual ones)."""
+    """Where an AWS answers: `url`, and the certificate authority to trust there (None: the usual ones).
+
+    Clients have the emulators' usual credentials.
+    """
 
     url: str
     ca_bundle: str | None = None
 
-    def session(self, region: str = DEFAULT_REGION) -> boto3.Session:
-        """A session with the emulators' usual credentials."""
-        return boto3.Session(region_name=region, **CREDENTIALS)
-
     def client(self, service: str, region: str = DEFAULT_REGION, **config: Any) -> Any:
         """A client of `service` at this endpoint; `config` goes to botocore's Config."""
         settings = Config(retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=64)
-        return self.session(region).client(
+        make: Any = boto3.Session("test", "test", region_name=region).client  # too many overloads to check
+        return make(
             service,
             endpoint_url=self.url,
             verify=self.ca_bundle or True,
@@ -142,10 +142,8 @@ class Emulator:
         """End the process and everything it started."""
         if self._process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         if self._process.stdin is not None:
             self._process.stdin.close()
         self._process.wait()
@@ -177,8 +175,8 @@ class Emulator:
             "AWS_CA_BUNDLE": bundle,
             "SSL_CERT_FILE": bundle,
             "REQUESTS_CA_BUNDLE": bundle,
-            "AWS_ACCESS_KEY_ID": CREDENTIALS["aws_access_key_id"],
-            "AWS_SECRET_ACCESS_KEY": CREDENTIALS["aws_secret_access_key"],
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": LOOPBACK,
             "LAMBDA_EXECUTOR": "local",

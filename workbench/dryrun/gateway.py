@@ -27,6 +27,7 @@ from typing import Any
 import ministack.app as app
 from ministack.core import iam_evaluator
 from ministack.services import apigateway, cloudfront
+from ministack.services.cloudformation import provisioners
 
 from workbench.dryrun.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
 
@@ -175,10 +176,8 @@ def _end(*_: object) -> None:
 
 def main() -> None:
     """Serve until told to stop."""
-    from ministack.services.cloudformation.provisioners import _RESOURCE_HANDLERS as known_types
-
     with open(os.environ["BLUEPRINT_TYPES_FILE"], "w") as file:
-        json.dump(sorted(known_types), file)
+        json.dump(sorted(provisioners._RESOURCE_HANDLERS), file)
     record_iam_decisions(os.environ["BLUEPRINT_IAM_LOG"])
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))

@@ -71,7 +71,7 @@ def unexpected_refusals(decisions: Iterable[Decision], expected: Iterable[Refusa
 
 def grants_of(stack: Stack, deployed: Deployed, iam: Any) -> list[Grant]:
     """Every allowed action of every role of `stack`, with the ARNs as they were deployed."""
-    found = []
+    found: list[Grant] = []
     for role in _roles(stack):
         name = deployed.physical_ids.get(role)
         if not name:

@@ -75,7 +75,7 @@ class Http:
                 method, target, body=body, headers=sent, redirect=False, retries=False
             )
         else:
-            answer = self._direct.urlopen(method, url, body=body, headers=sent, redirect=False)  # type: ignore[no-untyped-call]
+            answer = self._direct.urlopen(method, url, body=body, headers=sent, redirect=False)
         return Response(
             answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.data
         )

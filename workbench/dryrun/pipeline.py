@@ -192,6 +192,44 @@ def play(
     return world
 
 
+def play_deployed(
+    blueprint: Blueprint, stack_names: list[str], stage: Stage, on_step: Callable[[Step], None]
+) -> Report:
+    """Play the scenario against stacks that are deployed on AWS, with the shell's credentials and region.
+
+    Without `stack_names`, the stacks are those that the blueprint deploys for `stage`. Raises `Misuse` when
+    there are no credentials or no region, `DryRunFailed` when no such stack is deployed.
+    """
+    import boto3
+    from botocore.exceptions import BotoCoreError
+
+    report = Report(blueprint.name, blueprint.title, blueprint.promise)
+    make: Any = lru_cache(boto3.Session().client)
+    started = time.monotonic()
+    try:
+        names = stack_names or _usual_names(blueprint, stage)
+        deployed = [deploy.describe(make("cloudformation"), name, make("cloudformation").meta.region_name) for name in names]
+    except BotoCoreError as problem:
+        raise Misuse(f"AWS cannot be asked: {problem}; set credentials and AWS_DEFAULT_REGION") from None
+    http = Http()
+    try:
+        outputs = {name: value for stack in deployed for name, value in stack.outputs.items()}
+        play(blueprint, outputs, make, http, report, on_step)
+    finally:
+        http.close()
+    report.phases["play"] = time.monotonic() - started
+    return report
+
+
+def _usual_names(blueprint: Blueprint, stage: Stage) -> list[str]:
+    scratch = _folder()
+    try:
+        folder = assembly_for(blueprint, catalogue.DEFAULT_USERS, stage, scratch)
+        return [stack.name for stack in Assembly.load(folder).stacks]
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
 def _judge_grants(
     report: Report,
     assembly: Assembly,

@@ -1,0 +1,64 @@
+"""What the tests share: one synthesis of the catalogue, one play of each scenario, and the goldens' switch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from workbench import catalogue
+from workbench.assembly import Assembly
+from workbench.blueprint import Blueprint, Stage
+from workbench.dryrun.report import Report
+
+ROOT = catalogue.ROOT
+SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
+
+Synthesized = Callable[[str, int, Stage], Assembly]
+Played = Callable[[str], Report]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files and generated pages")
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
+    """`synthesized(name, users, stage)`: the assembly, made once in a session."""
+
+    @cache
+    def make(name: str, users: int, stage: Stage) -> Assembly:
+        folder = tmp_path_factory.mktemp(f"{name}-{users}-{stage}")
+        return Assembly.load(catalogue.synthesize(catalogue.find(name), folder, users=users, stage=stage))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def played() -> Played:
+    """`played(name)`: the report of a dry run, played once in a session."""
+    from workbench.dryrun.pipeline import dry_run
+
+    return cache(lambda name: dry_run(catalogue.find(name)))
+
+
+@pytest.fixture
+def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
+    """`golden(path, text)`: `text` is what the file holds; with --update-golden it is written there instead."""
+
+    def check(path: Path, text: str) -> None:
+        if request.config.getoption("--update-golden"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        assert path.exists(), f"{path.relative_to(ROOT)} is missing; `make golden` writes it"
+        assert path.read_text() == text, f"{path.relative_to(ROOT)} differs; look, then `make golden` rewrites it"
+
+    return check
+
+
+@pytest.fixture(params=catalogue.names())
+def blueprint(request: pytest.FixtureRequest) -> Iterator[Blueprint]:
+    """Each blueprint of the catalogue."""
+    yield catalogue.find(request.param)

@@ -1,0 +1,379 @@
+"""What every blueprint keeps, written once. The numbers are those of the list in docs/contract.md."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cdk_nag import AwsSolutionsChecks, ServerlessChecks
+
+from tests.conftest import ROOT, SIZES, Played, Synthesized
+from workbench import catalogue, pages
+from workbench.assembly import Assembly, Resource, Stack
+from workbench.blueprint import Blueprint, Stage
+from workbench.diagram import mermaid
+from workbench.review import capacity, cost
+
+Golden = Callable[[Path, str], None]
+SECTIONS = (
+    "The problem",
+    "The shape",
+    "When things fail",
+    "Try it",
+    "What it costs",
+    "Where it breaks",
+    "Trade-offs",
+    "Limits",
+    "Make it yours",
+)
+
+
+# 1. It synthesizes without network, credentials or Docker, at every size and both stages.
+
+
+@pytest.mark.parametrize("stage", ["sandbox", "production"])
+@pytest.mark.parametrize("users", SIZES)
+def test_it_synthesizes_at_every_size(
+    blueprint: Blueprint, users: int, stage: Stage, synthesized: Synthesized, no_credentials: None
+) -> None:
+    assembly = synthesized(blueprint.name, users, stage)
+    assert list(assembly.resources)
+    for stack in assembly.stacks:
+        assert stack.metadata["Workload"] == {"blueprint": blueprint.name, "users": users, "stage": stage}
+
+
+def test_two_copies_and_two_stages_never_share_a_name(blueprint: Blueprint, tmp_path: Path) -> None:
+    app = catalogue.new_app(tmp_path)
+    for stage in ("sandbox", "production"):
+        catalogue.place(app, blueprint, 1_000, catalogue.stage_named(stage))
+    app.node.set_context("copy", "other") if not app.node.children else None
+    app.synth()
+    names = [stack.name for stack in Assembly.load(tmp_path).stacks]
+    assert len(names) == len(set(names))
+
+
+# 2. The template equals its snapshot.
+
+
+@pytest.mark.golden
+def test_the_template_equals_its_snapshot(blueprint: Blueprint, synthesized: Synthesized, golden: Golden) -> None:
+    for stack in synthesized(blueprint.name, 1_000, "production").stacks:
+        golden(_goldens(blueprint) / f"{stack.name}.template.json", _normalised(stack))
+
+
+# 3. It is clean under CDK's own validation, cfn-lint and cdk-nag, and every acknowledgement matched a finding.
+
+
+def test_it_is_clean_under_cdk_validation_and_nag(gated: dict[str, Any]) -> None:
+    findings = [
+        f"{violation['ruleName']}: {construct.get('constructPath')}"
+        for plugin in gated["pluginReports"]
+        for violation in plugin["violations"]
+        for construct in violation["violatingConstructs"]
+    ]
+    assert findings == []
+
+
+def test_every_acknowledgement_has_a_reason_and_matched_a_finding(
+    gated: dict[str, Any], acknowledged: set[tuple[str, str]]
+) -> None:
+    assert acknowledged, "no acknowledgement was found: the test reads the wrong thing"
+    matched = {
+        (violation["ruleName"], construct["constructPath"])
+        for plugin in gated["pluginReports"]
+        for violation in plugin.get("suppressedViolations", [])
+        for construct in violation["violatingConstructs"]
+    }
+    idle = [
+        (rule, path)
+        for rule, path in acknowledged
+        if not any(found == rule and place.startswith(path) for found, place in matched)
+    ]
+    assert idle == [], "these acknowledge nothing: remove them"
+
+
+def test_it_is_clean_under_cfn_lint(blueprint: Blueprint, synthesized: Synthesized) -> None:
+    from cfnlint.api import lint_all
+
+    for stage in ("sandbox", "production"):
+        for stack in synthesized(blueprint.name, 1_000, catalogue.stage_named(stage)).stacks:
+            assert [str(match) for match in lint_all(stack.template_file.read_text())] == []
+
+
+# 4. Its scenario passes on the offline AWS with IAM enforced, and destroying the sandbox leaves nothing.
+
+
+def test_its_scenario_passes_offline(blueprint: Blueprint, played: Played) -> None:
+    report = played(blueprint.name)
+    assert [(step.name, step.error) for step in report.steps if not step.passed] == []
+    assert report.steps
+    assert report.skipped == []
+
+
+def test_no_call_is_refused_that_the_scenario_did_not_expect(blueprint: Blueprint, played: Played) -> None:
+    assert played(blueprint.name).denied == []
+
+
+def test_every_grant_is_used(blueprint: Blueprint, played: Played) -> None:
+    assert played(blueprint.name).unused_grants == []
+
+
+def test_destroying_the_sandbox_leaves_nothing(blueprint: Blueprint, played: Played) -> None:
+    assert played(blueprint.name).left_behind == []
+
+
+# 5. Every resource is priced, free with a reason, or listed; cost grows with users, and is the baseline at zero.
+
+
+@pytest.mark.golden
+def test_the_cost_equals_its_golden(blueprint: Blueprint, synthesized: Synthesized, golden: Golden) -> None:
+    document = {
+        str(users): [
+            f"{line.resource} · {line.component}: {line.quantity:f} {line.unit} = ${line.monthly_usd:.4f} ({line.grade})"
+            for line in bill.lines
+        ]
+        + [f"total ${bill.monthly_usd:.2f}, idle ${bill.idle_usd:.2f}"]
+        for users, bill in _bills(blueprint, synthesized).items()
+    }
+    golden(_goldens(blueprint) / "cost.json", json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+
+
+def test_every_resource_is_in_the_bill(blueprint: Blueprint, synthesized: Synthesized) -> None:
+    for users, bill in _bills(blueprint, synthesized).items():
+        assert [line.resource for line in bill.lines if not line.declared] == [], f"at {users} users"
+        assert bill.unpriced == ()
+
+
+def test_cost_grows_with_users_and_is_the_baseline_at_zero(blueprint: Blueprint, synthesized: Synthesized) -> None:
+    bills = _bills(blueprint, synthesized)
+    totals = [bill.monthly_usd for bill in bills.values()]
+    assert totals == sorted(totals)
+    assert len(set(totals)) == len(totals)
+    assembly = synthesized(blueprint.name, 1_000, "production")
+    assert cost.price(assembly, traffic=Decimal(0)).monthly_usd == bills[1_000].idle_usd
+    sandbox = cost.price(synthesized(blueprint.name, 1_000, "sandbox"))
+    assert sandbox.idle_usd <= bills[1_000].idle_usd
+
+
+# 6. Capacity names the first limit.
+
+
+def test_capacity_names_the_first_limit(blueprint: Blueprint, synthesized: Synthesized) -> None:
+    assert capacity.undeclared(synthesized(blueprint.name, 1_000, "production")) == []
+    found = _first_to_break(blueprint, synthesized)
+    assert found.users is not None
+    assert found.resource
+    assert found.limit
+    assert found.why
+
+
+# 7. Its page is complete, and its generated parts are current.
+
+
+@pytest.mark.golden
+def test_its_page_is_complete_and_current(
+    blueprint: Blueprint,
+    synthesized: Synthesized,
+    played: Played,
+    golden: Golden,
+) -> None:
+    page = ROOT / "stacks" / blueprint.name / "README.md"
+    text = page.read_text()
+    assert re.findall(r"^## (.*)$", text, re.MULTILINE) == list(SECTIONS)
+    parts = {
+        "diagram": pages.diagram(mermaid(synthesized(blueprint.name, 1_000, "production"))),
+        "transcript": pages.transcript(played(blueprint.name)),
+        "cost": pages.cost_table(_bills(blueprint, synthesized)),
+        "capacity": pages.capacity_paragraph(blueprint.name, _first_to_break(blueprint, synthesized)),
+    }
+    golden(page, pages.fill(text, parts))
+
+
+@pytest.mark.golden
+def test_the_first_page_lists_the_catalogue(golden: Golden) -> None:
+    page = ROOT / "README.md"
+    golden(page, pages.fill(page.read_text(), {"catalogue": pages.catalogue_table(catalogue.every())}))
+
+
+# 8. Every function has its own role, no `*` action, a timeout, a log that ends, tracing, alarms, and a place for
+#    what fails. And what the offline AWS does not check: see also tests/test_grants.py.
+
+
+def test_every_function_has_a_role_of_its_own(production: Assembly) -> None:
+    roles = [str(each.properties["Role"]) for each in _all(production, "AWS::Lambda::Function")]
+    assert len(roles) == len(set(roles))
+
+
+def test_no_policy_has_a_star(production: Assembly) -> None:
+    for statement, where in _statements(production):
+        assert not [action for action in _listed(statement["Action"]) if "*" in action], where
+        if "*" in _listed(statement.get("Resource", [])):
+            # Neither takes a resource: "Actions, resources, and condition keys for AWS X-Ray".
+            assert set(_listed(statement["Action"])) <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, where
+
+
+def test_every_function_is_bounded_traced_and_logged(production: Assembly) -> None:
+    for each in _all(production, "AWS::Lambda::Function"):
+        assert 1 <= each.properties["Timeout"] <= 900, each.name
+        assert each.properties["TracingConfig"] == {"Mode": "Active"}, each.name
+        log_group = each.properties["LoggingConfig"]["LogGroup"]
+        log = each.stack.resources[log_group.logical_id]
+        assert log.properties["RetentionInDays"] > 0, each.name
+
+
+def test_every_function_has_alarms_on_errors_throttles_and_latency(production: Assembly) -> None:
+    watched = {(str(alarm.properties["Dimensions"][0]["Value"]), alarm.properties["MetricName"])
+               for alarm in _all(production, "AWS::CloudWatch::Alarm")}
+    for each in _all(production, "AWS::Lambda::Function"):
+        for metric in ("Errors", "Throttles", "Duration"):
+            assert (f"${{{each.logical_id}}}", metric) in watched, f"{each.name} has no alarm on {metric}"
+
+
+def test_every_queue_has_an_alarm_on_its_age_or_on_its_dead_letters(production: Assembly) -> None:
+    watched = {(str(alarm.properties["Dimensions"][0]["Value"]), alarm.properties["MetricName"])
+               for alarm in _all(production, "AWS::CloudWatch::Alarm")}
+    for queue in _all(production, "AWS::SQS::Queue"):
+        metric = "ApproximateAgeOfOldestMessage" if "RedrivePolicy" in queue.properties else "ApproximateNumberOfMessagesVisible"
+        assert (f"${{{queue.logical_id}.QueueName}}", metric) in watched, queue.name
+
+
+def test_every_alarm_tells_somebody(production: Assembly) -> None:
+    topics = {f"${{{topic.logical_id}}}" for topic in _all(production, "AWS::SNS::Topic")}
+    for alarm in _all(production, "AWS::CloudWatch::Alarm"):
+        assert {str(action) for action in alarm.properties.get("AlarmActions", [])} & topics, alarm.name
+        assert alarm.properties["ActionsEnabled"] is True, alarm.name
+
+
+def test_every_queue_that_feeds_a_function_keeps_its_dead_letters(production: Assembly) -> None:
+    for mapping in _all(production, "AWS::Lambda::EventSourceMapping"):
+        queue = mapping.stack.resources[mapping.properties["EventSourceArn"].logical_id]
+        if queue.type != "AWS::SQS::Queue":
+            continue
+        function = mapping.stack.resources[mapping.properties["FunctionName"].logical_id]
+        assert mapping.properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"], mapping.name
+        assert mapping.properties["ScalingConfig"]["MaximumConcurrency"] >= 2, mapping.name
+        assert queue.properties["RedrivePolicy"]["maxReceiveCount"] >= 2, queue.name
+        assert queue.properties["VisibilityTimeout"] >= 6 * function.properties["Timeout"], queue.name
+        dead = queue.stack.resources[queue.properties["RedrivePolicy"]["deadLetterTargetArn"].logical_id]
+        assert dead.properties["MessageRetentionPeriod"] == 14 * 86_400, dead.name
+
+
+def test_production_protects_its_data_and_the_sandbox_keeps_none(
+    blueprint: Blueprint, synthesized: Synthesized
+) -> None:
+    stateful = ("AWS::DynamoDB::Table", "AWS::S3::Bucket", "AWS::Cognito::UserPool")
+    for stage, policy in (("production", "Retain"), ("sandbox", "Delete")):
+        for each in synthesized(blueprint.name, 1_000, catalogue.stage_named(stage)).resources:
+            if each.type in stateful:
+                assert each.raw["DeletionPolicy"] == each.raw["UpdateReplacePolicy"] == policy, each.name
+    for table in _all(synthesized(blueprint.name, 1_000, "production"), "AWS::DynamoDB::Table"):
+        recoverable = table.properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"]
+        assert recoverable or "TimeToLiveSpecification" in table.properties, table.name
+        assert table.properties["DeletionProtectionEnabled"] is True, table.name
+
+
+def test_nothing_is_named_by_hand(production: Assembly) -> None:
+    # Alarms, dashboards and CloudFront's policies must have a name; theirs begins with the stack's.
+    names = ("TableName", "QueueName", "FunctionName", "RoleName", "BucketName", "TopicName", "UserPoolName")
+    for each in production.resources:
+        if each.type == "AWS::Lambda::EventSourceMapping" or each.type == "AWS::Lambda::Permission":
+            continue
+        assert not [name for name in names if name in each.properties], each.name
+    for alarm in _all(production, "AWS::CloudWatch::Alarm"):
+        assert alarm.properties["AlarmName"].startswith(alarm.stack.name)
+
+
+# What the tests above read.
+
+
+@pytest.fixture
+def production(blueprint: Blueprint, synthesized: Synthesized) -> Assembly:
+    return synthesized(blueprint.name, 1_000, "production")
+
+
+@pytest.fixture
+def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "DOCKER_HOST"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The whole catalogue synthesized once with every rule on: the folder of the assembly."""
+    from aws_cdk import Validations
+
+    folder = tmp_path_factory.mktemp("gate")
+    app = catalogue.new_app(folder, validate=True)
+    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True), ServerlessChecks(app, verbose=True))
+    for each in catalogue.every():
+        catalogue.place(app, each, 1_000, "production")
+    try:
+        app.synth()
+    except RuntimeError as problem:
+        if "Validation failed" not in str(problem):
+            raise
+    return folder
+
+
+@pytest.fixture(scope="module")
+def gated(gate: Path) -> dict[str, Any]:
+    """CDK's validation report."""
+    report: dict[str, Any] = json.loads((gate / "validation-report.json").read_text())
+    return report
+
+
+@pytest.fixture(scope="module")
+def acknowledged(gate: Path) -> set[tuple[str, str]]:
+    """(rule, construct path) of every acknowledgement that the stacks declare."""
+    found = set()
+    for file in gate.glob("*.metadata.json"):
+        for path, entries in json.loads(file.read_text()).items():
+            for entry in entries:
+                if "acknowledge" in entry["type"].lower():
+                    found |= {(rule.split("::", 1)[-1], path.lstrip("/")) for rule in _rules(entry["data"])}
+    return found
+
+
+def _rules(data: Any) -> Iterator[str]:
+    for rule, reason in data.items():
+        assert str(reason).strip(), f"{rule} is acknowledged without a reason"
+        yield rule
+
+
+def _goldens(blueprint: Blueprint) -> Path:
+    return ROOT / "tests" / blueprint.name / "golden"
+
+
+def _normalised(stack: Stack) -> str:
+    """The template as text: sorted as written, with the hashes of assets blanked."""
+    text = json.dumps(stack.template, indent=1, ensure_ascii=False)
+    return re.sub(r"\b[0-9a-f]{64}\b", "<hash>", text) + "\n"
+
+
+def _bills(blueprint: Blueprint, synthesized: Synthesized) -> dict[int, cost.Bill]:
+    return {users: cost.price(synthesized(blueprint.name, users, "production")) for users in SIZES}
+
+
+def _first_to_break(blueprint: Blueprint, synthesized: Synthesized) -> capacity.Break:
+    return capacity.first_to_break(
+        lambda users: capacity.limits(synthesized(blueprint.name, users, "production")), start=1_000, most=10**8
+    )
+
+
+def _all(assembly: Assembly, kind: str) -> list[Resource]:
+    return [each for each in assembly.resources if each.type == kind]
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _statements(assembly: Assembly) -> Iterator[tuple[dict[str, Any], str]]:
+    for policy in _all(assembly, "AWS::IAM::Policy"):
+        for statement in policy.properties["PolicyDocument"]["Statement"]:
+            yield statement, policy.name

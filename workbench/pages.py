@@ -1,0 +1,89 @@
+"""The generated parts of the pages: what a page says of figures is what the tools say today.
+
+A page marks a part with a pair of comments; between them stands what is generated:
+
+    <!-- generated: cost -->
+    …
+    <!-- end -->
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from workbench.blueprint import Blueprint
+from workbench.errors import Misuse
+
+if TYPE_CHECKING:
+    from workbench.dryrun.report import Report
+    from workbench.review.capacity import Break
+    from workbench.review.cost import Bill
+
+_PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def fill(page: str, parts: Mapping[str, str]) -> str:
+    """`page` with every generated part renewed.
+
+    Raises `Misuse` when the page marks a part that is not in `parts`, or lacks one that is.
+    """
+    marked = [found[2] for found in _PART.finditer(page)]
+    if sorted(marked) != sorted(parts):
+        raise Misuse(f"the page marks {sorted(marked)}, and what is generated is {sorted(parts)}")
+    return _PART.sub(lambda found: f"{found[1]}{parts[found[2]].rstrip()}\n{found[3]}", page)
+
+
+def catalogue_table(blueprints: Sequence[Blueprint]) -> str:
+    """The catalogue as a Markdown table, by group."""
+    rows = ["| system | promise | on AWS |", "|---|---|---|"]
+    for each in sorted(blueprints, key=lambda each: (each.group, each.name)):
+        link = f"[`{each.name}`](stacks/{each.name}/README.md)"
+        rows.append(f"| {link} | {each.promise} | {', '.join(each.services)} |")
+    return "\n".join(rows)
+
+
+def diagram(mermaid: str) -> str:
+    """A Mermaid drawing as a Markdown block."""
+    return f"```mermaid\n{mermaid.rstrip()}\n```"
+
+
+def transcript(report: Report) -> str:
+    """What `blueprint dry-run` prints, without what differs from run to run."""
+    lines = [f"$ make dry-run SYSTEM={report.name}", "", report.title, ""]
+    lines += [f" {'✓' if step.passed else '✗'}  {step.name}" for step in report.steps]
+    refused = "nothing refused that should not be" if not report.denied else f"{len(report.denied)} calls refused"
+    unused = f"{len(report.unused_grants)} grants never used" if report.unused_grants else "every grant used"
+    lines += [
+        "",
+        f" resources    {report.deployed} of {report.total} deployed as they go to AWS",
+        f" IAM          enforced, every function under its own role; {refused}; {unused}",
+        f" left behind  {'; '.join(report.left_behind) or 'nothing'}",
+        "",
+        f"{report.name}: {'the promise holds' if report.passed else 'the promise does not hold'}",
+    ]
+    return "```text\n" + "\n".join(lines) + "\n```"
+
+
+def cost_table(bills: Mapping[int, Bill]) -> str:
+    """One row a size, and the largest lines of the largest size."""
+    from workbench.review.numbers import dollars
+
+    rows = ["| users | a month | per user | idle | largest line |", "|--:|--:|--:|--:|---|"]
+    for users, bill in bills.items():
+        largest = bill.largest
+        share = f"{largest.resource}: {largest.component}, {dollars(largest.monthly_usd)}" if largest else "—"
+        each = bill.per_user_usd
+        rows.append(
+            f"| {users:,} | {dollars(bill.monthly_usd)} | {dollars(each) if each is not None else '—'} "
+            f"| {dollars(bill.idle_usd)} | {share} |"
+        )
+    return "\n".join(rows)
+
+
+def capacity_paragraph(name: str, found: Break) -> str:
+    """Where the system breaks first, in a sentence."""
+    if found.users is None:
+        return f"`{name}` meets no limit that is known: {found.why}."
+    return f"`{name}` breaks at about **{found.users:,} users**: {found.why}."

@@ -1,0 +1,23 @@
+"""Whether CloudFront stands before a resource: what AWS origins send to CloudFront is free."""
+
+from __future__ import annotations
+
+from workbench.assembly import Resource
+from workbench.review.room import Context
+
+
+def is_behind_cloudfront(resource: Resource, context: Context) -> bool:
+    """True when an origin of some distribution of the assembly is `resource`."""
+    for distribution in context.assembly.resources:
+        if distribution.type == "AWS::CloudFront::Distribution":
+            fetched = origins(distribution, context)
+            if any(origin is resource for origin in fetched):
+                return True
+    return False
+
+
+def origins(distribution: Resource, context: Context) -> list[Resource]:
+    """The resources of the assembly that `distribution` fetches from."""
+    config = (distribution.raw.get("Properties") or {}).get("DistributionConfig") or {}
+    domains = [origin.get("DomainName") for origin in config.get("Origins") or [] if isinstance(origin, dict)]
+    return context.links.mentions(distribution, domains)

@@ -1,0 +1,209 @@
+"""The bill of an assembly: every resource, every line, through the tiers of the whole account.
+
+    bill = price(Assembly.load(folder))
+    bill.monthly_usd, bill.idle_usd, bill.lines[0].formula
+
+List prices of one region, without tax, discount or free allowances. A month is 730 hours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from workbench.assembly import Assembly, Resource
+from workbench.errors import MalformedAssembly
+from workbench.review import registry
+from workbench.review.numbers import MONEY_STEP, plain, shown, tidy
+from workbench.review.prices import Price, PriceBook
+from workbench.review.room import Context, CostLine, is_declared
+from workbench.review.unpriced import UNPRICED
+
+
+@dataclass(frozen=True)
+class BillLine:
+    """One line: `quantity` of `unit` a month at the effective price `unit_price`.
+
+    `formula` goes from the workload to the dollar. `declared` is False where the line depends on usage that
+    the template doesn't declare; its quantity is then zero.
+    """
+
+    resource: str
+    type: str
+    component: str
+    unit: str
+    quantity: Decimal
+    unit_price: Decimal
+    monthly_usd: Decimal
+    grade: str
+    formula: str
+    price_key: str
+    declared: bool = True
+
+
+@dataclass(frozen=True)
+class Unpriced:
+    """A resource that the review knows and does not price."""
+
+    resource: str
+    type: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Bill:
+    """What an assembly costs a month, in dollars. `idle_usd` is what it costs when nobody comes.
+
+    `users` is what the template says it is made for (None where it doesn't); the bill is of `traffic` times theirs.
+    """
+
+    lines: tuple[BillLine, ...]
+    monthly_usd: Decimal
+    idle_usd: Decimal
+    unpriced: tuple[Unpriced, ...]
+    warnings: tuple[str, ...]
+    prices_as_of: str
+    users: int | None
+    traffic: Decimal = Decimal(1)
+
+    @property
+    def largest(self) -> BillLine | None:
+        """The line that costs most; None when nothing costs anything."""
+        paid = [line for line in self.lines if line.monthly_usd]
+        return max(paid, key=lambda line: line.monthly_usd, default=None)
+
+    @property
+    def per_user_usd(self) -> Decimal | None:
+        """Dollars a user a month, for the users whose traffic it is of; None where their number isn't known."""
+        people = tidy(self.users * self.traffic) if self.users else Decimal(0)
+        return tidy(self.monthly_usd / people) if people else None
+
+
+def price(assembly: Assembly, book: PriceBook | None = None, *, traffic: Decimal = Decimal(1)) -> Bill:
+    """Price `assembly` with all its declared traffic multiplied by `traffic`.
+
+    Raises `NotPriced` for a type, property or usage key that the review doesn't know, and
+    `MalformedAssembly`.
+    """
+    book = book or PriceBook.load()
+    registry.check(assembly)
+    lines = _bill_lines(assembly, book, traffic)
+    idle = _bill_lines(assembly, book, Decimal(0))
+    context = Context(assembly, registry.rooms(), traffic)
+    return Bill(
+        lines=tuple(lines),
+        monthly_usd=_sum(lines),
+        idle_usd=_sum(idle),
+        unpriced=tuple(_unpriced(assembly, context)),
+        warnings=tuple(_warnings(assembly, context, book)),
+        prices_as_of=book.as_of,
+        users=declared_users(assembly),
+        traffic=traffic,
+    )
+
+
+def declared(assembly: Assembly) -> dict[str, object]:
+    """What the assembly says of itself, `{"blueprint", "users", "stage"}`; empty for a foreign one."""
+    for stack in assembly.stacks:
+        said = stack.metadata.get("Workload")
+        if isinstance(said, dict):
+            return said
+    return {}
+
+
+def declared_users(assembly: Assembly) -> int | None:
+    """The users that the assembly is made for; None where it doesn't say. Raises `MalformedAssembly`."""
+    users = declared(assembly).get("users")
+    if users is None:
+        return None
+    if not isinstance(users, int) or users < 1:
+        raise MalformedAssembly(f"Metadata.Workload.users must be a whole number, at least 1; got {users!r}")
+    return users
+
+
+def _bill_lines(assembly: Assembly, book: PriceBook, traffic: Decimal) -> list[BillLine]:
+    context = Context(assembly, registry.rooms(), traffic)
+    found = list(_cost_lines(assembly, context))
+    accounts: dict[tuple[str, str], _Account] = {}
+    for resource, line in found:
+        key = (resource.stack.region, line.price_key)
+        accounts.setdefault(key, _Account(book[line.price_key])).whole += line.quantity.value
+    return [
+        accounts[resource.stack.region, line.price_key].bill(context.name_of(resource), resource.type, line)
+        for resource, line in found
+    ]
+
+
+def _cost_lines(assembly: Assembly, context: Context) -> Iterator[tuple[Resource, CostLine]]:
+    for resource in assembly.resources:
+        room = context.rooms.get(resource.type)
+        for line in registry.ask(resource, room.lines, context) if room else ():
+            yield resource, line
+
+
+class _Account:
+    """All that one account pays in one region for one price key, given out to its lines in proportion."""
+
+    def __init__(self, price: Price) -> None:
+        self.price = price
+        self.whole = Decimal(0)
+        self._seen = Decimal(0)
+
+    def bill(self, name: str, resource_type: str, line: CostLine) -> BillLine:
+        """The next line, at its share."""
+        unit_price = (
+            tidy(self.price.cost(self.whole) / self.whole) if self.whole else self.price.tiers[0].price
+        )
+        return BillLine(
+            resource=name,
+            type=resource_type,
+            component=line.component,
+            unit=line.unit,
+            quantity=line.quantity.value,
+            unit_price=unit_price,
+            monthly_usd=self._share(line.quantity.value),
+            grade=self.price.grade,
+            formula=_formula(line, unit_price, self.price, self.whole),
+            price_key=line.price_key,
+            declared=is_declared(line.quantity),
+        )
+
+    def _share(self, quantity: Decimal) -> Decimal:
+        """The difference of two rounded running totals, so that the shares add up to the whole exactly."""
+        before = self._due()
+        self._seen += quantity
+        return self._due() - before
+
+    def _due(self) -> Decimal:
+        exact = self.price.cost(self.whole) * self._seen / self.whole if self.whole else Decimal(0)
+        return exact.quantize(MONEY_STEP)
+
+
+def _formula(line: CostLine, unit_price: Decimal, price: Price, whole: Decimal) -> str:
+    if not is_declared(line.quantity):
+        return line.quantity.formula
+    money = f"${plain(unit_price)} each"
+    first = price.tiers[0].up_to
+    if first is not None and whole > first:
+        money += f" (mean over the tiers, for {shown(whole)} in the account)"
+    return f"{line.quantity.formula} = {shown(line.quantity.value)} {line.unit} × {money}"
+
+
+def _sum(lines: Iterable[BillLine]) -> Decimal:
+    return sum((line.monthly_usd for line in lines), Decimal(0))
+
+
+def _unpriced(assembly: Assembly, context: Context) -> Iterator[Unpriced]:
+    for resource in assembly.resources:
+        if resource.type in UNPRICED and resource.type not in context.rooms:
+            yield Unpriced(context.name_of(resource), resource.type, UNPRICED[resource.type])
+
+
+def _warnings(assembly: Assembly, context: Context, book: PriceBook) -> Iterator[str]:
+    for region in sorted({stack.region for stack in assembly.stacks} - {book.region}):
+        yield f"{region} is priced as {book.region}, the one region of the price book"
+    for resource in assembly.resources:
+        room = context.rooms.get(resource.type)
+        if room is not None:
+            yield from registry.ask(resource, room.warnings, context)

@@ -1,0 +1,113 @@
+"""The price book: `workbench/data/prices/us-east-1.json`, the project's own dated copy of public list prices.
+
+    book = PriceBook.load()
+    book["dynamodb.ondemand.write"].cost(Decimal(1_000_000))    # Decimal("0.625")
+
+Prices are dollars for ONE unit, without tax or discount. Free allowances are carried as text and never
+subtracted. `grade`: A is an extract of an AWS price file, B a dated reading of one, C a secondary page, D
+memory.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workbench.errors import NotPriced
+
+PRICES = Path(__file__).resolve().parent.parent / "data" / "prices" / "us-east-1.json"
+
+
+@dataclass(frozen=True)
+class Tier:
+    """`price` dollars a unit up to `up_to` units a month, counted from zero; None is without end."""
+
+    up_to: Decimal | None
+    price: Decimal
+
+
+@dataclass(frozen=True)
+class Price:
+    """What one unit of something costs."""
+
+    key: str
+    unit: str
+    tiers: tuple[Tier, ...]
+    grade: str
+    source: str
+    as_of: str
+    free_tier: str = ""
+    note: str = ""
+
+    def cost(self, quantity: Decimal) -> Decimal:
+        """Dollars for `quantity` units in one month, through the tiers."""
+        total, start = Decimal(0), Decimal(0)
+        for tier in self.tiers:
+            end = quantity if tier.up_to is None else min(quantity, tier.up_to)
+            if end <= start:
+                break
+            total += (end - start) * tier.price
+            start = end
+        return total
+
+
+@dataclass(frozen=True)
+class PriceBook(Mapping[str, Price]):
+    """Prices by key, of one region."""
+
+    region: str
+    as_of: str
+    prices: Mapping[str, Price]
+
+    @classmethod
+    def load(cls, path: Path = PRICES) -> PriceBook:
+        """The book in the file `path`; the project's own by default, which is read once."""
+        return _load(path)
+
+    def __getitem__(self, key: str) -> Price:
+        """The price `key`. Raises `NotPriced` where the book has none."""
+        try:
+            return self.prices[key]
+        except KeyError:
+            raise NotPriced(
+                f"there is no price {key!r}; add it to workbench/data/prices/{self.region}.json"
+            ) from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.prices)
+
+    def __len__(self) -> int:
+        return len(self.prices)
+
+
+@cache
+def _load(path: Path) -> PriceBook:
+    content = json.loads(path.read_text(), parse_float=Decimal)
+    prices = {entry["key"]: _price(entry) for entry in content["entries"]}
+    return PriceBook(content["region"], content["compiled_on"], prices)
+
+
+def _price(entry: dict[str, Any]) -> Price:
+    return Price(
+        key=entry["key"],
+        unit=entry["unit"],
+        tiers=tuple(_tiers(entry)),
+        grade=entry["grade"],
+        source=entry["source"],
+        as_of=entry["as_of"],
+        free_tier=entry.get("free_tier", ""),
+        note=entry.get("note", ""),
+    )
+
+
+def _tiers(entry: dict[str, Any]) -> Iterator[Tier]:
+    if "price" in entry:
+        yield Tier(None, Decimal(entry["price"]))
+    for tier in entry.get("tiers", ()):
+        up_to = tier["up_to"]
+        yield Tier(None if up_to is None else Decimal(up_to), Decimal(tier["price"]))

@@ -1,0 +1,83 @@
+"""Which class a resource belongs to: it has a room, is free, is known and not priced, or is unknown."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import TypeVar
+
+from workbench.assembly import Assembly, Resource
+from workbench.errors import NotPriced
+from workbench.review import resources
+from workbench.review.free import Free, free_type
+from workbench.review.room import Context, Room, module_of, refuse
+from workbench.review.unpriced import UNPRICED
+
+T = TypeVar("T")
+
+
+@cache
+def rooms() -> Mapping[str, Room]:
+    """Every room, by resource type: one a module of `workbench/review/resources/`."""
+    found = {}
+    for module in pkgutil.iter_modules(resources.__path__):
+        room: Room = importlib.import_module(f"{resources.__name__}.{module.name}").ROOM
+        found[room.type] = room
+    return found
+
+
+def ask(
+    resource: Resource, question: Callable[[Resource, Context], Iterable[T]], context: Context
+) -> list[T]:
+    """What a room answers about `resource`. Raises `NotPriced` where a property has a shape that no room expects."""
+    try:
+        return list(question(resource, context))
+    except (TypeError, AttributeError) as problem:
+        what = f"a property is not as CloudFormation writes it, or known only at deployment ({problem})"
+        raise refuse(resource, what) from problem
+
+
+def check(assembly: Assembly) -> None:
+    """Raise `NotPriced` unless every resource has a class, and every declared usage key a meaning."""
+    unknown = [each for each in assembly.resources if not _is_known(each.type)]
+    if unknown:
+        raise NotPriced(_unknown(unknown))
+    for resource in assembly.resources:
+        _check_usage(resource)
+        free = free_type(resource.type)
+        if free is not None:
+            _check_free(resource, free)
+
+
+def _is_known(resource_type: str) -> bool:
+    return resource_type in rooms() or resource_type in UNPRICED or free_type(resource_type) is not None
+
+
+def _unknown(unknown: list[Resource]) -> str:
+    first = unknown[0]
+    others = sorted({each.type for each in unknown} - {first.type})
+    more = f" (not known either: {', '.join(others)})" if others else ""
+    return (
+        f"{first.stack.name}/{first.logical_id}: the review doesn't know {first.type}{more}; "
+        f"add a room at {module_of(first.type)}, or a line in workbench/review/free.py if it costs nothing"
+    )
+
+
+def _check_usage(resource: Resource) -> None:
+    known = rooms()[resource.type].usage if resource.type in rooms() else {}
+    for key in resource.workload:
+        if key not in known:
+            keys = ", ".join(known) or "none"
+            raise NotPriced(
+                f"{resource.stack.name}/{resource.logical_id}: {resource.type} has no usage {key!r} "
+                f"(it has: {keys}); correct it where it is declared, or add it in {module_of(resource.type)}"
+            )
+
+
+def _check_free(resource: Resource, free: Free) -> None:
+    for name, harmless in free.unless.items():
+        value = resource.properties.get(name)
+        if value and value not in harmless:
+            raise refuse(resource, f"it is free unless {name} is set, and it is {value}")

@@ -1,0 +1,70 @@
+"""Stages of HTTP and WebSocket APIs: detailed metrics are paid; throttling can be the first to give.
+
+Detailed metrics are six metrics for each route, in the hours that have traffic:
+https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-metrics.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.assembly import Resource
+from workbench.review.numbers import constant, shown
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number
+from workbench.workload import Figure
+
+METRICS_A_ROUTE = 6
+
+
+def _api(resource: Resource, context: Context) -> Resource | None:
+    return context.target(resource, resource.properties.get("ApiId"))
+
+
+def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    settings = resource.properties.get("DefaultRouteSettings") or {}
+    if settings.get("DetailedMetricsEnabled") is True:
+        metrics = _metrics(resource, context)
+        yield CostLine("Detailed metrics", "metrics", metrics, "cloudwatch.metrics.custom")
+
+
+def _metrics(resource: Resource, context: Context) -> Figure:
+    if context.traffic == 0:
+        return constant(0, "without traffic there are no metrics")
+    api = _api(resource, context)
+    routes = [
+        each
+        for each in context.all_of("AWS::ApiGatewayV2::Route")
+        if api is not None and context.target(each, each.properties.get("ApiId")) is api
+    ]
+    return constant(len(routes) * METRICS_A_ROUTE, f"{len(routes)} routes × {METRICS_A_ROUTE} metrics")
+
+
+def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+    settings = resource.properties.get("DefaultRouteSettings") or {}
+    if settings.get("ThrottlingRateLimit") is None:
+        return
+    rate = number(resource, settings["ThrottlingRateLimit"], "ThrottlingRateLimit")
+    quota = constant(rate, f"{shown(rate)} requests/s in the template")
+    name, source = context.name_of(resource), context.quota("apigateway.throttle").source
+    yield Limit(
+        name, "Throttling rate of the stage", "requests/s", quota, _load(resource, context), True, source
+    )
+
+
+def _load(resource: Resource, context: Context) -> Figure:
+    api = _api(resource, context)
+    holder = resource if api is None or "peak_requests_per_second" in resource.workload else api
+    return context.derive(holder, "peak_requests_per_second")
+
+
+ROOM = Room(
+    type="AWS::ApiGatewayV2::Stage",
+    classification="usage",
+    usage={
+        "peak_requests_per_second": Usage(
+            "requests/s", "requests in the busiest second; the API's own figure when not declared"
+        )
+    },
+    lines=_lines,
+    limits=_limits,
+)

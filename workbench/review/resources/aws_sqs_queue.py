@@ -1,0 +1,77 @@
+"""SQS queues: every call is a request, and a batch of up to ten messages and 64 KB is one.
+
+Facts: https://aws.amazon.com/sqs/pricing/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.assembly import Resource
+from workbench.review.numbers import constant, shown
+from workbench.review.resources import aws_lambda_function
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number
+from workbench.workload import Figure
+
+
+def _is_fifo(resource: Resource) -> bool:
+    return resource.properties.get("FifoQueue") is True
+
+
+def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    kind = "fifo" if _is_fifo(resource) else "standard"
+    requests = context.derive(resource, "requests_per_month")
+    yield CostLine(f"Requests ({kind})", "requests", requests, f"sqs.{kind}")
+
+
+def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+    arrivals = context.derive(resource, "peak_messages_per_second")
+    if _is_fifo(resource):
+        key = "sqs.fifo_high_throughput" if _high_throughput(resource) else "sqs.fifo"
+        yield context.against(key, resource, "FIFO messages a second, sent one by one", arrivals)
+    for mapping, function in _consumers(resource, context):
+        load = context.derive(
+            resource,
+            "peak_messages_per_second",
+            by=lambda rate: rate * _held(mapping, function, context),  # noqa: B023
+        )
+        seconds = aws_lambda_function.seconds(function, context)
+        yield context.against(
+            "sqs.in_flight", resource, "Messages in flight", load if seconds.value else seconds
+        )
+
+
+def _high_throughput(resource: Resource) -> bool:
+    return resource.properties.get("FifoThroughputLimit") == "perMessageGroupId"
+
+
+def _consumers(resource: Resource, context: Context) -> Iterator[tuple[Resource, Resource]]:
+    """Who reads the queue: each mapping with its function."""
+    for mapping in context.all_of("AWS::Lambda::EventSourceMapping"):
+        if context.target(mapping, mapping.properties.get("EventSourceArn")) is not resource:
+            continue
+        function = context.target(mapping, mapping.properties.get("FunctionName"))
+        if function is not None and function.type == "AWS::Lambda::Function":
+            yield mapping, function
+
+
+def _held(mapping: Resource, function: Resource, context: Context) -> Figure:
+    """How long a message is received and not yet deleted: the wait for its batch, and the batch's work."""
+    work = aws_lambda_function.seconds(function, context)
+    window = mapping.properties.get("MaximumBatchingWindowInSeconds")
+    wait = number(mapping, window, "MaximumBatchingWindowInSeconds", default=0)
+    return work + constant(wait, f"{shown(wait)} s batching window") if wait else work
+
+
+ROOM = Room(
+    type="AWS::SQS::Queue",
+    classification="usage",
+    usage={
+        "requests_per_month": Usage(
+            "requests", "every call, in steps of 64 KB; idle polls are the mapping's line"
+        ),
+        "peak_messages_per_second": Usage("messages/s", "messages sent in the busiest second"),
+    },
+    lines=_lines,
+    limits=_limits,
+)

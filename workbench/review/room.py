@@ -1,0 +1,193 @@
+"""A room: all that the review knows of one AWS resource type. One file in `resources/`, found by walking it.
+
+    ROOM = Room(
+        type="AWS::SQS::Queue", classification="usage", usage={"requests_per_month": Usage("requests",
+        "every SendMessage, ReceiveMessage and DeleteMessage call")}, lines=_lines,      # (resource,
+        context) → cost lines limits=_limits,    # (resource, context) → limits
+    )
+
+A room reads the template through `resource.properties` and the declared traffic through the context, so
+that a key that nobody declared shows up as "no usage declared" and never as a silent zero.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, Literal
+
+from workbench.assembly import Assembly, Resource
+from workbench.errors import NotPriced
+from workbench.review.links import Links
+from workbench.review.numbers import constant, plain, tidy
+from workbench.review.quotas import Quota, quotas
+from workbench.workload import Figure, total
+
+NOT_DECLARED = "no usage declared: "
+
+Classification = Literal["free", "baseline", "usage", "mixed"]
+
+
+@dataclass(frozen=True)
+class Usage:
+    """One usage key: its unit, its meaning, and whether it grows with traffic."""
+
+    unit: str
+    meaning: str
+    scales: bool = True
+
+
+@dataclass(frozen=True)
+class CostLine:
+    """One billed thing of one resource: `quantity` of `unit` a month, at the price `price_key`.
+
+    `component` is plural, with its variable part in brackets: `Duration (arm)`.
+    """
+
+    component: str
+    unit: str
+    quantity: Figure
+    price_key: str
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A ceiling and the load against it, both in `unit`. `resource` is a construct's name, or `account`."""
+
+    resource: str
+    limit: str
+    unit: str
+    quota: Figure
+    load: Figure
+    adjustable: bool
+    source: str
+
+
+class Context:
+    """One assembly at one scale of traffic, as the rooms see it."""
+
+    def __init__(
+        self, assembly: Assembly, rooms: Mapping[str, Room], traffic: Decimal, region: str | None = None
+    ) -> None:
+        self.assembly = assembly
+        self.rooms = rooms
+        self.traffic = traffic
+        self.region = region
+        self.links = Links(assembly)
+
+    def declared(self, resource: Resource, key: str) -> Figure | None:
+        """The usage `key` of `resource` at this traffic; None when the template doesn't declare it."""
+        figure = resource.workload.get(key)
+        if figure is None or self.traffic == 1 or not self.rooms[resource.type].usage[key].scales:
+            return figure
+        return Figure(
+            tidy(figure.value * self.traffic), f"({figure.formula}) × {plain(tidy(self.traffic))} (traffic)"
+        )
+
+    def derive(
+        self, resource: Resource, *keys: str, by: Callable[..., Figure] = lambda figure: figure
+    ) -> Figure:
+        """`by` of the usage figures `keys`; zero, with a formula that says which is missing, where one is."""
+        figures = {key: self.declared(resource, key) for key in keys}
+        missing = [key for key, figure in figures.items() if figure is None]
+        if missing:
+            return Figure(Decimal(0), f"{NOT_DECLARED}{', '.join(missing)}")
+        return by(*figures.values())
+
+    def target(self, resource: Resource, value: Any) -> Resource | None:
+        """The resource that the property `value` of `resource` points at; None outside the assembly."""
+        return self.links.target(resource, value)
+
+    def all_of(self, resource_type: str) -> Iterator[Resource]:
+        """Every resource of a type, in the region under review."""
+        for resource in self.assembly.resources:
+            if resource.type == resource_type and self.region in (None, resource.stack.region):
+                yield resource
+
+    def name_of(self, resource: Resource) -> str:
+        """What the report calls `resource`: its construct path; first the stack's name if there are more."""
+        return resource.name if len(self.assembly.stacks) == 1 else f"{resource.stack.name}/{resource.name}"
+
+    def quota(self, key: str) -> Quota:
+        return quotas()[key]
+
+    def against(self, key: str, resource: Resource | str, limit: str, load: Figure) -> Limit:
+        """`load` against the AWS quota `key`."""
+        quota = self.quota(key)
+        name = resource if isinstance(resource, str) else self.name_of(resource)
+        return Limit(name, limit, quota.unit, quota.figure, load, quota.adjustable, quota.source)
+
+
+def is_declared(figure: Figure) -> bool:
+    """False for a figure that stands for a usage key which the template doesn't declare."""
+    return not figure.formula.startswith(NOT_DECLARED)
+
+
+def sum_declared(figures: Iterable[Figure]) -> Figure:
+    """The sum of the figures that are declared, saying how many are not; undeclared when none is."""
+    every = list(figures)
+    known = [figure for figure in every if is_declared(figure)]
+    if not known:
+        return every[0]
+    summed = total(*known)
+    missing = len(every) - len(known)
+    return Figure(summed.value, f"{summed.formula} ({missing} more not declared)") if missing else summed
+
+
+def _nothing(_resource: Resource, _context: Context) -> Iterable[Any]:
+    return ()
+
+
+def _nothing_of_account(_context: Context) -> Iterable[Limit]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Room:
+    """What the review knows of the resource type `type`.
+
+    `classification`: `baseline` pays by existing, `usage` by use, `mixed` both, `free` neither (it is here
+    for its limits). `limits_of_account` is asked once a region, for the ceilings that all resources share.
+    """
+
+    type: str
+    classification: Classification
+    usage: Mapping[str, Usage] = field(default_factory=dict)
+    lines: Callable[[Resource, Context], Iterable[CostLine]] = _nothing
+    limits: Callable[[Resource, Context], Iterable[Limit]] = _nothing
+    limits_of_account: Callable[[Context], Iterable[Limit]] = _nothing_of_account
+    warnings: Callable[[Resource, Context], Iterable[str]] = _nothing
+
+
+def module_of(resource_type: str) -> str:
+    """The file of the room of a type: `workbench/review/resources/aws_sqs_queue.py`."""
+    return f"workbench/review/resources/{resource_type.lower().replace('::', '_')}.py"
+
+
+def refuse(resource: Resource, what: str) -> NotPriced:
+    """The error for a property that changes the price in a way the room doesn't know."""
+    where = f"{resource.stack.name}/{resource.logical_id} ({resource.type})"
+    return NotPriced(f"{where}: {what}; the review can't price that: teach it in {module_of(resource.type)}")
+
+
+def number(resource: Resource, value: Any, name: str, default: int | None = None) -> Decimal:
+    """The property `name`, whose value is `value`, as a number. Raises `NotPriced` when it is not one."""
+    if value is None and default is not None:
+        return Decimal(default)
+    try:
+        return Decimal(str(value))
+    except InvalidOperation:
+        raise refuse(resource, f"{name} is {value}, known only at deployment or missing") from None
+
+
+def one_of(resource: Resource, value: Any, name: str, known: tuple[str, ...]) -> str:
+    """The property `name` as one of the words that the room knows. Raises `NotPriced` for any other."""
+    if value not in known:
+        raise refuse(resource, f"{name} is {value}, and only {', '.join(known)} are known")
+    return str(value)
+
+
+def each(count: int, what: str) -> Figure:
+    """`count` things that are paid by existing, such as `2 alarms`."""
+    return constant(count, f"{count} {what}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
@@ -21,7 +21,9 @@ Played = Callable[[str], Report]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--update-golden", action="store_true", help="rewrite the golden files and generated pages")
+    parser.addoption(
+        "--update-golden", action="store_true", help="rewrite the golden files and generated pages"
+    )
 
 
 @pytest.fixture(scope="session")
@@ -53,12 +55,14 @@ def golden(request: pytest.FixtureRequest) -> Callable[[Path, str], None]:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
         assert path.exists(), f"{path.relative_to(ROOT)} is missing; `make golden` writes it"
-        assert path.read_text() == text, f"{path.relative_to(ROOT)} differs; look, then `make golden` rewrites it"
+        assert path.read_text() == text, (
+            f"{path.relative_to(ROOT)} differs; look, then `make golden` rewrites it"
+        )
 
     return check
 
 
 @pytest.fixture(params=catalogue.names())
-def blueprint(request: pytest.FixtureRequest) -> Iterator[Blueprint]:
+def blueprint(request: pytest.FixtureRequest) -> Blueprint:
     """Each blueprint of the catalogue."""
-    yield catalogue.find(request.param)
+    return catalogue.find(request.param)

@@ -61,7 +61,9 @@ def test_two_copies_and_two_stages_never_share_a_name(blueprint: Blueprint, tmp_
 
 
 @pytest.mark.golden
-def test_the_template_equals_its_snapshot(blueprint: Blueprint, synthesized: Synthesized, golden: Golden) -> None:
+def test_the_template_equals_its_snapshot(
+    blueprint: Blueprint, synthesized: Synthesized, golden: Golden
+) -> None:
     for stack in synthesized(blueprint.name, 1_000, "production").stacks:
         golden(_goldens(blueprint) / f"{stack.name}.template.json", _normalised(stack))
 
@@ -98,11 +100,13 @@ def test_every_acknowledgement_has_a_reason_and_matched_a_finding(
 
 
 def test_it_is_clean_under_cfn_lint(blueprint: Blueprint, synthesized: Synthesized) -> None:
-    from cfnlint.api import lint_all
+    from cfnlint.api import ManualArgs, lint
 
+    # Not the informational rules; and CDK always writes the dependency on a role beside the reference to it.
+    rules = ManualArgs(regions=["us-east-1", "eu-west-1", "ap-south-1"], ignore_checks=["I", "W3005"])
     for stage in ("sandbox", "production"):
         for stack in synthesized(blueprint.name, 1_000, catalogue.stage_named(stage)).stacks:
-            assert [str(match) for match in lint_all(stack.template_file.read_text())] == []
+            assert [str(match) for match in lint(stack.template_file.read_text(), config=rules)] == []
 
 
 # 4. Its scenario passes on the offline AWS with IAM enforced, and destroying the sandbox leaves nothing.
@@ -134,7 +138,7 @@ def test_destroying_the_sandbox_leaves_nothing(blueprint: Blueprint, played: Pla
 def test_the_cost_equals_its_golden(blueprint: Blueprint, synthesized: Synthesized, golden: Golden) -> None:
     document = {
         str(users): [
-            f"{line.resource} · {line.component}: {line.quantity:f} {line.unit} = ${line.monthly_usd:.4f} ({line.grade})"
+            f"{line.resource} · {line.component}: {line.quantity:f} {line.unit} = ${line.monthly_usd:.4f}"
             for line in bill.lines
         ]
         + [f"total ${bill.monthly_usd:.2f}, idle ${bill.idle_usd:.2f}"]
@@ -149,7 +153,9 @@ def test_every_resource_is_in_the_bill(blueprint: Blueprint, synthesized: Synthe
         assert bill.unpriced == ()
 
 
-def test_cost_grows_with_users_and_is_the_baseline_at_zero(blueprint: Blueprint, synthesized: Synthesized) -> None:
+def test_cost_grows_with_users_and_is_the_baseline_at_zero(
+    blueprint: Blueprint, synthesized: Synthesized
+) -> None:
     bills = _bills(blueprint, synthesized)
     totals = [bill.monthly_usd for bill in bills.values()]
     assert totals == sorted(totals)
@@ -214,7 +220,10 @@ def test_no_policy_has_a_star(production: Assembly) -> None:
         assert not [action for action in _listed(statement["Action"]) if "*" in action], where
         if "*" in _listed(statement.get("Resource", [])):
             # Neither takes a resource: "Actions, resources, and condition keys for AWS X-Ray".
-            assert set(_listed(statement["Action"])) <= {"xray:PutTraceSegments", "xray:PutTelemetryRecords"}, where
+            assert set(_listed(statement["Action"])) <= {
+                "xray:PutTraceSegments",
+                "xray:PutTelemetryRecords",
+            }, where
 
 
 def test_every_function_is_bounded_traced_and_logged(production: Assembly) -> None:
@@ -227,18 +236,26 @@ def test_every_function_is_bounded_traced_and_logged(production: Assembly) -> No
 
 
 def test_every_function_has_alarms_on_errors_throttles_and_latency(production: Assembly) -> None:
-    watched = {(str(alarm.properties["Dimensions"][0]["Value"]), alarm.properties["MetricName"])
-               for alarm in _all(production, "AWS::CloudWatch::Alarm")}
+    watched = {
+        (str(alarm.properties["Dimensions"][0]["Value"]), alarm.properties["MetricName"])
+        for alarm in _all(production, "AWS::CloudWatch::Alarm")
+    }
     for each in _all(production, "AWS::Lambda::Function"):
         for metric in ("Errors", "Throttles", "Duration"):
             assert (f"${{{each.logical_id}}}", metric) in watched, f"{each.name} has no alarm on {metric}"
 
 
 def test_every_queue_has_an_alarm_on_its_age_or_on_its_dead_letters(production: Assembly) -> None:
-    watched = {(str(alarm.properties["Dimensions"][0]["Value"]), alarm.properties["MetricName"])
-               for alarm in _all(production, "AWS::CloudWatch::Alarm")}
+    watched = {
+        (str(alarm.properties["Dimensions"][0]["Value"]), alarm.properties["MetricName"])
+        for alarm in _all(production, "AWS::CloudWatch::Alarm")
+    }
     for queue in _all(production, "AWS::SQS::Queue"):
-        metric = "ApproximateAgeOfOldestMessage" if "RedrivePolicy" in queue.properties else "ApproximateNumberOfMessagesVisible"
+        metric = (
+            "ApproximateAgeOfOldestMessage"
+            if "RedrivePolicy" in queue.properties
+            else "ApproximateNumberOfMessagesVisible"
+        )
         assert (f"${{{queue.logical_id}.QueueName}}", metric) in watched, queue.name
 
 
@@ -298,7 +315,13 @@ def production(blueprint: Blueprint, synthesized: Synthesized) -> Assembly:
 
 @pytest.fixture
 def no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("AWS_PROFILE", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION", "DOCKER_HOST"):
+    for name in (
+        "AWS_PROFILE",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_DEFAULT_REGION",
+        "DOCKER_HOST",
+    ):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -309,7 +332,9 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("gate")
     app = catalogue.new_app(folder, validate=True)
-    Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True), ServerlessChecks(app, verbose=True))
+    Validations.of(app).add_plugins(
+        AwsSolutionsChecks(app, verbose=True), ServerlessChecks(app, verbose=True)
+    )
     for each in catalogue.every():
         catalogue.place(app, each, 1_000, "production")
     try:
@@ -361,7 +386,9 @@ def _bills(blueprint: Blueprint, synthesized: Synthesized) -> dict[int, cost.Bil
 
 def _first_to_break(blueprint: Blueprint, synthesized: Synthesized) -> capacity.Break:
     return capacity.first_to_break(
-        lambda users: capacity.limits(synthesized(blueprint.name, users, "production")), start=1_000, most=10**8
+        lambda users: capacity.limits(synthesized(blueprint.name, users, "production")),
+        start=1_000,
+        most=10**8,
     )
 
 

@@ -53,7 +53,9 @@ def transcript(report: Report) -> str:
     """What `blueprint dry-run` prints, without what differs from run to run."""
     lines = [f"$ make dry-run SYSTEM={report.name}", "", report.title, ""]
     lines += [f" {'✓' if step.passed else '✗'}  {step.name}" for step in report.steps]
-    refused = "nothing refused that should not be" if not report.denied else f"{len(report.denied)} calls refused"
+    refused = (
+        "nothing refused that should not be" if not report.denied else f"{len(report.denied)} calls refused"
+    )
     unused = f"{len(report.unused_grants)} grants never used" if report.unused_grants else "every grant used"
     lines += [
         "",

@@ -69,6 +69,8 @@ class ApiDistribution(Construct):
         longest: Duration,
         requests: Rate,
         response_bytes: Figure,
+        uploads: Rate,
+        upload_bytes: Figure,
         domain: Domain | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -147,6 +149,7 @@ class ApiDistribution(Construct):
             requests_per_month=requests.per_month,
             peak_requests_per_second=requests.peak_per_second,
             egress_gb_per_month=gigabytes(requests.per_month, response_bytes),
+            uploaded_gb_per_month=gigabytes(uploads.per_month, upload_bytes),
         )
 
     def _acknowledge(self, domain: Domain | None) -> None:
@@ -154,10 +157,12 @@ class ApiDistribution(Construct):
             "CFR1": "it is for readers everywhere",
             "CFR2": "the API is throttled and every input checked; a web ACL is $5 a month and $0.60 a million "
             "requests, for those who are under attack",
-            "CFR3": "the API's access log has every request but those that the edge answers itself, and those are only 410s",
+            "CFR3": "the API's access log has every request but those answered at the edge, which are 410s",
         }
         if domain is None:
-            reasons["CFR4"] = "the *.cloudfront.net certificate fixes the minimum TLS version; a domain sets it to 1.2"
+            reasons["CFR4"] = (
+                "the *.cloudfront.net certificate fixes the minimum TLS version; a domain sets it to 1.2"
+            )
         for rule, reason in reasons.items():
             acknowledge(self.distribution, f"AwsSolutions-{rule}", reason)
 

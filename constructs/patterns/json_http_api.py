@@ -69,7 +69,6 @@ class JsonHttpApi(Construct):
             stage_name="$default",
             auto_deploy=True,
             throttle=apigw.ThrottleSettings(rate_limit=self.rate, burst_limit=self.rate),
-            detailed_metrics_enabled=True,
         )
         stage = self.stage.node.default_child
         assert isinstance(stage, apigw.CfnStage)
@@ -102,7 +101,9 @@ class JsonHttpApi(Construct):
             authorizer=self._authorizer(sign_in) if sign_in else None,
         )
         for route in routes if sign_in is None else []:
-            acknowledge(route, "AwsSolutions-APIG4", "anyone may ask for this path, by design; it is throttled")
+            acknowledge(
+                route, "AwsSolutions-APIG4", "anyone may ask for this path, by design; it is throttled"
+            )
 
     def _integration(self, function: PythonFunction) -> integrations.HttpLambdaIntegration:
         path = function.node.path

@@ -15,7 +15,9 @@ from constructs import Construct, IConstruct
 from patterns.blueprint_stack import BlueprintStack
 from patterns.json_http_api import JsonHttpApi
 from patterns.python_function import PythonFunction
+from patterns.traffic import declare
 from patterns.work_queue import WorkQueue
+from workbench.workload import NEVER
 
 FIVE_MINUTES = Duration.minutes(5)
 
@@ -61,6 +63,7 @@ class Operations(Construct):
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
         self.alarms = sns.Topic(self, "Alarms", enforce_ssl=True)
+        declare(self.alarms, publishes_per_month=NEVER.per_month)  # on a good month
         self._facade = monitoring.MonitoringFacade(
             self,
             "Monitoring",

@@ -16,8 +16,8 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.traffic import declare
-from workbench.workload import Figure, Rate, gigabytes
+from patterns.traffic import FunctionTraffic, declare
+from workbench.workload import gigabytes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_14
@@ -29,7 +29,7 @@ class PythonFunction(Construct):
     """`lambdas/<system>/<module>.py`'s `handler`, under a role of its own.
 
     Arm processors, tracing, JSON logs with retention, the Powertools layer, and no permission but to write
-    its own log and traces: the rest comes from the resources' own grants. `log_bytes` is what one call logs.
+    its own log and traces: the rest comes from the resources' own grants.
     Attributes: `function`, `log_group`, `timeout`, and `busy_at_peak`: how many run at once in the busiest second.
     """
 
@@ -40,9 +40,7 @@ class PythonFunction(Construct):
         *,
         handler: str,
         environment: Mapping[str, str],
-        calls: Rate,
-        duration_ms: Figure,
-        log_bytes: Figure,
+        traffic: FunctionTraffic,
         memory_mb: int = 512,
         timeout: Duration | None = None,
         reserved_concurrency: int | None = None,
@@ -52,7 +50,7 @@ class PythonFunction(Construct):
         stack = BlueprintStack.around(self)
         _, system, module, attribute = handler.split(".")
         self.timeout = timeout or Duration.seconds(10)
-        self.busy_at_peak = calls.peak_per_second * duration_ms / 1000
+        self.busy_at_peak = traffic.calls.peak_per_second * traffic.duration_ms / 1000
         self.log_group = logs.LogGroup(
             self, "Logs", retention=log_retention, removal_policy=stack.removal_policy
         )
@@ -76,7 +74,6 @@ class PythonFunction(Construct):
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": system,
-                "POWERTOOLS_METRICS_NAMESPACE": "blueprints",
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
             reserved_concurrent_executions=reserved_concurrency,
@@ -84,9 +81,10 @@ class PythonFunction(Construct):
         )
         declare(
             self.function,
-            invocations_per_month=calls.per_month,
-            peak_invocations_per_second=calls.peak_per_second,
-            duration_ms=duration_ms,
+            invocations_per_month=traffic.calls.per_month,
+            peak_invocations_per_second=traffic.calls.peak_per_second,
+            duration_ms=traffic.duration_ms,
+            custom_metrics=traffic.custom_metrics,
         )
         acknowledge(
             role,
@@ -98,7 +96,7 @@ class PythonFunction(Construct):
             "Serverless-LambdaDLQ",
             "never invoked asynchronously: its callers wait for the answer, or a queue keeps the dead letters",
         )
-        declare(self.log_group, ingested_gb_per_month=gigabytes(calls.per_month, log_bytes))
+        declare(self.log_group, ingested_gb_per_month=gigabytes(traffic.calls.per_month, traffic.log_bytes))
 
     @property
     def grant_principal(self) -> iam.IPrincipal:

@@ -10,15 +10,14 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.traffic import declare
-from workbench.workload import Figure, Rate
+from patterns.traffic import TableTraffic, declare
 
 
 class Table(dynamodb.Table):
     """An on-demand table of string keys, encrypted, priced and limited by its declared traffic.
 
     In production its data outlives the stack: deletion protection and point-in-time recovery, the latter
-    only where `holds_truth` (counters that can be rebuilt and records that expire need none).
+    but for a table whose items expire, each at the epoch second in its attribute `expires_with`.
     """
 
     def __init__(
@@ -28,12 +27,8 @@ class Table(dynamodb.Table):
         *,
         partition_key: str,
         sort_key: str | None = None,
-        time_to_live: str | None = None,
-        holds_truth: bool = True,
-        write_units: Rate,
-        read_units: Rate,
-        stored_gb: Figure,
-        hottest_key_share: Figure | None = None,
+        expires_with: str | None = None,
+        traffic: TableTraffic,
     ) -> None:
         stack = BlueprintStack.around(scope)
         super().__init__(
@@ -43,26 +38,27 @@ class Table(dynamodb.Table):
             sort_key=_string(sort_key) if sort_key else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             encryption=dynamodb.TableEncryption.AWS_MANAGED,
-            time_to_live_attribute=time_to_live,
+            time_to_live_attribute=expires_with,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
-                point_in_time_recovery_enabled=stack.is_production and holds_truth
+                point_in_time_recovery_enabled=stack.is_production and expires_with is None
             ),
             deletion_protection=stack.is_production,
             removal_policy=stack.removal_policy,
         )
         declare(
             self,
-            write_units_per_month=write_units.per_month,
-            read_units_per_month=read_units.per_month,
-            peak_write_units_per_second=write_units.peak_per_second,
-            peak_read_units_per_second=read_units.peak_per_second,
-            stored_gb=stored_gb,
+            write_units_per_month=traffic.writes.per_month,
+            read_units_per_month=traffic.reads.per_month,
+            peak_write_units_per_second=traffic.writes.peak_per_second,
+            peak_read_units_per_second=traffic.reads.peak_per_second,
+            stored_gb=traffic.stored_gb,
+            hottest_key_share=traffic.hottest_key_share,
         )
-        if hottest_key_share is not None:
-            declare(self, hottest_key_share=hottest_key_share)
 
-        if stack.is_production and not holds_truth:
-            acknowledge(self, "AwsSolutions-DDB3", "what is in here expires by itself, and can be lost without harm")
+        if stack.is_production and expires_with is not None:
+            acknowledge(
+                self, "AwsSolutions-DDB3", "what is in here expires by itself, and can be lost without harm"
+            )
 
     def add_index(self, name: str, *, partition_key: str, sort_key: str, attributes: Sequence[str]) -> None:
         """A global secondary index of the keys and `attributes`; its writes count in the table's declared units."""

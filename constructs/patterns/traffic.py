@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from aws_cdk import CfnResource
 from constructs import IConstruct
 
-from workbench.workload import Figure
+from workbench.workload import Figure, Rate
 
 KEY = "Workload"
+
+
+@dataclass(frozen=True)
+class TableTraffic:
+    """What a DynamoDB table is asked: units of writing and reading, and the part of one key in the peak."""
+
+    writes: Rate
+    reads: Rate
+    stored_gb: Figure
+    hottest_key_share: Figure
+
+
+@dataclass(frozen=True)
+class FunctionTraffic:
+    """What a function is asked: its calls, what one takes and logs, and how many metrics it sends."""
+
+    calls: Rate
+    duration_ms: Figure
+    log_bytes: Figure
+    custom_metrics: Figure
 
 
 def declare(construct: IConstruct, **figures: Figure) -> None:

@@ -14,7 +14,7 @@ from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
-from workbench.workload import Figure, Rate
+from workbench.workload import NEVER, Figure, Rate
 
 FEWEST_AT_ONCE, MOST_AT_ONCE = 2, 1_000  # what an event source mapping takes as its maximum concurrency
 
@@ -62,6 +62,11 @@ class WorkQueue(Construct):
             self.dead_letters,
             "Serverless-SQSRedrivePolicy",
             "it is the dead-letter queue itself; people redrive from it",
+        )
+        declare(
+            self.dead_letters,
+            requests_per_month=NEVER.per_month,
+            peak_messages_per_second=NEVER.peak_per_second,
         )
         declare(
             self.queue,

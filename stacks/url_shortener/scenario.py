@@ -146,7 +146,10 @@ def play(world: World) -> None:
         )
 
     queue = world.outputs["ClickQueueUrl"]
-    with world.step("redirects go on while the click queue refuses everything"), world.faults.refusing_sends(queue):
+    with (
+        world.step("redirects go on while the click queue refuses everything"),
+        world.faults.refusing_sends(queue),
+    ):
         for code, url in made.items():
             answer = shortener.follow(code)
             assert answer.status == 302

@@ -14,8 +14,11 @@ from patterns.python_function import PythonFunction
 from patterns.sign_in import SignIn
 from patterns.table import Table
 from patterns.work_queue import WorkQueue
+from stacks.url_shortener.traffic import Traffic
 from workbench.blueprint import Stage
-from workbench.workload import NEVER, Load, Rate
+from workbench.workload import Load
+
+HANDLERS = "lambdas.url_shortener"
 
 
 class UrlShortener(BlueprintStack):
@@ -23,63 +26,30 @@ class UrlShortener(BlueprintStack):
 
     def __init__(self, app: App, *, load: Load, stage: Stage) -> None:
         super().__init__(app, "url_shortener", load=load, stage=stage, description="URL shortener")
-        of, domain = load.quantity, Domain.from_context(self)
-        followed, made = load.rate("redirect"), load.rate("shorten")
-        listed, looked, deleted = load.rate("list"), load.rate("stats"), load.rate("delete")
-        managed = made + listed + looked + deleted
-        counted = followed / of("clicks_per_batch")
+        of, traffic, domain = load.quantity, Traffic(load), Domain.from_context(self)
 
-        # Stores. A code's claim, and the key of the request that made it, are kept in one transaction.
-        links = Table(
-            self,
-            "Links",
-            partition_key="code",
-            write_units=made * of("shorten_writes") + deleted * of("delete_writes"),
-            read_units=followed * of("redirect_reads") + listed * of("list_reads"),
-            stored_gb=load.stored_gb("shorten", "link_bytes", "links_kept_days"),
-            hottest_key_share=of("hottest_link"),
-        )
+        # Stores. A code's claim and the key of the request that made it are written in one transaction, and so
+        # are a click's marker and the counter: what must not happen twice leaves something that says it did.
+        links = Table(self, "Links", partition_key="code", traffic=traffic.links)
         links.add_index(
             OWNER_INDEX, partition_key="owner", sort_key="listed_at", attributes=OWNER_INDEX_ATTRIBUTES
         )
         keys = Table(
-            self,
-            "IdempotencyKeys",
-            partition_key="key",
-            time_to_live="expires_at",
-            holds_truth=False,
-            write_units=made * of("with_key") * of("key_writes"),
-            read_units=made * of("with_key"),
-            stored_gb=load.stored_gb("shorten", "key_bytes", "keys_kept_days"),
+            self, "IdempotencyKeys", partition_key="key", expires_with="expires_at", traffic=traffic.keys
         )
-        clicks = Table(
-            self,
-            "Clicks",
-            partition_key="code",
-            sort_key="day",
-            write_units=followed * of("count_writes") / of("clicks_per_count"),
-            read_units=looked * of("stats_reads"),
-            stored_gb=load.stored_gb("shorten", "click_counters_bytes", "links_kept_days"),
-        )
+        clicks = Table(self, "Clicks", partition_key="code", sort_key="day", traffic=traffic.clicks)
         markers = Table(
-            self,
-            "ClickMarkers",
-            partition_key="click_id",
-            time_to_live="expires_at",
-            holds_truth=False,
-            write_units=followed * of("marker_writes"),
-            read_units=NEVER,
-            stored_gb=load.stored_gb("redirect", "click_marker_bytes", "markers_kept_days"),
+            self, "ClickMarkers", partition_key="click_id", expires_with="expires_at", traffic=traffic.markers
         )
         click_queue = WorkQueue(
             self,
             "ClickQueue",
-            messages=followed,
+            messages=traffic.followed,
             requests_per_message=of("queue_requests"),
             consumer_timeout=Duration.seconds(30),
         )
 
-        # Workers. Redirecting knows nothing of counting but the queue.
+        # Workers. The redirect knows nothing of counting but the queue.
         environment = Settings(
             links_table=links.table_name,
             idempotency_table=keys.table_name,
@@ -88,29 +58,34 @@ class UrlShortener(BlueprintStack):
             click_queue_url=click_queue.queue.queue_url,
             custom_domain=domain.name if domain else "",
         ).as_environment()
-
-        def function(name: str, module: str, *, calls: Rate, ms: str, timeout: int) -> PythonFunction:
-            return PythonFunction(
-                self,
-                name,
-                handler=f"lambdas.url_shortener.{module}.handler",
-                environment=environment,
-                timeout=Duration.seconds(timeout),
-                calls=calls,
-                duration_ms=of(ms),
-                log_bytes=of("log_bytes"),
-            )
-
-        redirect = function("Redirect", "redirect", calls=followed, ms="redirect_ms", timeout=10)
-        manage = function("Manage", "links", calls=managed, ms="manage_ms", timeout=28)
-        count = function("Count", "clicks", calls=counted, ms="count_ms", timeout=30)
+        redirect = PythonFunction(
+            self,
+            "Redirect",
+            handler=f"{HANDLERS}.redirect.handler",
+            environment=environment,
+            traffic=traffic.redirect,
+        )
+        manage = PythonFunction(
+            self,
+            "Manage",
+            handler=f"{HANDLERS}.links.handler",
+            environment=environment,
+            timeout=Duration.seconds(28),
+            traffic=traffic.manage,
+        )
+        count = PythonFunction(
+            self,
+            "Count",
+            handler=f"{HANDLERS}.clicks.handler",
+            environment=environment,
+            timeout=Duration.seconds(30),
+            traffic=traffic.count,
+        )
         click_queue.feed(count, batch_size=100, batching_window=Duration.seconds(1))
 
         # Entrances. Visitors come anonymously, owners with a token, all through the edge.
-        sign_in = SignIn(
-            self, "SignIn", monthly_active_users=load.people("owners"), sign_ins=load.rate("sign_in")
-        )
-        api = JsonHttpApi(self, "Api", requests=followed + managed, log_bytes=of("access_log_bytes"))
+        sign_in = SignIn(self, "SignIn", monthly_active_users=traffic.owners, sign_ins=traffic.sign_ins)
+        api = JsonHttpApi(self, "Api", requests=traffic.requests, log_bytes=of("access_log_bytes"))
         api.route("/{code}", HttpMethod.GET, HttpMethod.HEAD, to=redirect)
         api.route("/api/links", HttpMethod.GET, HttpMethod.POST, to=manage, sign_in=sign_in)
         api.route("/api/links/{code}", HttpMethod.DELETE, to=manage, sign_in=sign_in)
@@ -121,8 +96,10 @@ class UrlShortener(BlueprintStack):
             api=api,
             uncached="/api/*",
             longest=Duration.days(1),
-            requests=followed + managed,
+            requests=traffic.requests,
             response_bytes=of("response_bytes"),
+            uploads=traffic.made,
+            upload_bytes=of("request_bytes"),
             domain=domain,
         )
 
@@ -145,14 +122,11 @@ class UrlShortener(BlueprintStack):
         operations.watch_queue(click_queue, oldest=Duration.minutes(10))
         operations.watch_table(links)
 
-        # Outputs
-        for name, value in {
-            "Url": edge.url,
-            "ApiUrl": f"https://{api.host}",
-            "UserPoolId": sign_in.pool.user_pool_id,
-            "ClientId": sign_in.client.user_pool_client_id,
-            "ClickQueueUrl": click_queue.queue.queue_url,
-            "DeadLettersUrl": click_queue.dead_letters.queue_url,
-            "CountFunctionArn": count.function.function_arn,
-        }.items():
-            CfnOutput(self, name, value=value)
+        # Outputs. The function by its ARN: the offline AWS takes a name that begins with "url" for a path.
+        CfnOutput(self, "Url", value=edge.url)
+        CfnOutput(self, "ApiUrl", value=f"https://{api.host}")
+        CfnOutput(self, "UserPoolId", value=sign_in.pool.user_pool_id)
+        CfnOutput(self, "ClientId", value=sign_in.client.user_pool_client_id)
+        CfnOutput(self, "ClickQueueUrl", value=click_queue.queue.queue_url)
+        CfnOutput(self, "DeadLettersUrl", value=click_queue.dead_letters.queue_url)
+        CfnOutput(self, "CountFunctionArn", value=count.function.function_arn)

@@ -83,7 +83,9 @@ def render(report: Report, console: Console) -> None:
             console.print(f"  [dim]{escape(line)}[/]", soft_wrap=True)
     console.print()
     console.print(_facts(report))
-    verdict = "[bold green]the promise holds[/]" if report.passed else "[bold red]the promise does not hold[/]"
+    verdict = (
+        "[bold green]the promise holds[/]" if report.passed else "[bold red]the promise does not hold[/]"
+    )
     console.print(f"\n{escape(report.name)}: {verdict}\n")
     for line in report.kept:
         console.print(line, soft_wrap=True, markup=False)

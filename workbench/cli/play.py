@@ -13,7 +13,8 @@ from workbench.cli import dry_run, options
 def command(
     name: options.Name,
     stack: Annotated[
-        list[str] | None, typer.Option(help="The deployed stack, where it is not called as usual; repeatable.")
+        list[str] | None,
+        typer.Option(help="The deployed stack, where it is not called as usual; repeatable."),
     ] = None,
     stage: options.StageName = "sandbox",
     as_json: options.AsJson = False,

@@ -19,7 +19,9 @@ ROOMS = {
 def command(name: options.Name, as_json: options.AsJson = False) -> None:
     """One system: its promise, where it comes from, its services and its rooms."""
     blueprint = catalogue.find(name)
-    rooms = {f"{room}/{name}": what for room, what in ROOMS.items() if (catalogue.ROOT / room / name).is_dir()}
+    rooms = {
+        f"{room}/{name}": what for room, what in ROOMS.items() if (catalogue.ROOT / room / name).is_dir()
+    }
     facts = {
         "name": blueprint.name,
         "title": blueprint.title,
@@ -42,4 +44,6 @@ def command(name: options.Name, as_json: options.AsJson = False) -> None:
     for room, what in rooms.items():
         table.add_row(room, f"[dim]{what}[/]")
     console.print(table)
-    console.print(f"\nTry it: [bold]blueprint dry-run {name}[/] · cost {name} · capacity {name} · diagram {name}")
+    console.print(
+        f"\nTry it: [bold]blueprint dry-run {name}[/] · cost {name} · capacity {name} · diagram {name}"
+    )

@@ -208,7 +208,10 @@ def play_deployed(
     started = time.monotonic()
     try:
         names = stack_names or _usual_names(blueprint, stage)
-        deployed = [deploy.describe(make("cloudformation"), name, make("cloudformation").meta.region_name) for name in names]
+        deployed = [
+            deploy.describe(make("cloudformation"), name, make("cloudformation").meta.region_name)
+            for name in names
+        ]
     except BotoCoreError as problem:
         raise Misuse(f"AWS cannot be asked: {problem}; set credentials and AWS_DEFAULT_REGION") from None
     http = Http()

@@ -75,6 +75,12 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         traces = context.derive(resource, "invocations_per_month", by=_sampled)
         yield CostLine("Traces recorded (default sampling)", "traces", traces, "xray.traces_recorded")
 
+    metrics = context.declared(resource, "custom_metrics")
+    if metrics is not None:
+        # A metric is billed for the hours in which it is sent: nobody comes, nothing is sent.
+        sent = metrics if context.traffic else constant(0, "nothing is sent")
+        yield CostLine("Custom metrics", "metrics", sent, "cloudwatch.metrics.custom")
+
 
 def _refuse_snap_start(resource: Resource) -> None:
     snap_start = (resource.properties.get("SnapStart") or {}).get("ApplyOn", "None")
@@ -137,6 +143,7 @@ ROOM = Room(
         "invocations_per_month": Usage("invocations", "every call, retries included"),
         "peak_invocations_per_second": Usage("invocations/s", "calls in the busiest second"),
         "duration_ms": Usage("ms", "billed time of one call", scales=False),
+        "custom_metrics": Usage("metrics", "metrics that the handler itself sends, if any", scales=False),
     },
     lines=_lines,
     limits=_limits,

@@ -7,7 +7,7 @@ import importlib
 import json
 import pkgutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast, get_args
 
 import stacks
 from workbench.blueprint import Blueprint, Stage
@@ -49,9 +49,10 @@ def every() -> list[Blueprint]:
 
 def stage_named(value: str) -> Stage:
     """`value` as a stage. Raises `Misuse` for any other word."""
-    if value == "sandbox" or value == "production":
-        return value
-    raise Misuse(f"a stage is sandbox or production; got {value!r}")
+    for stage in get_args(Stage):
+        if value == stage:
+            return cast(Stage, stage)
+    raise Misuse(f"a stage is {' or '.join(get_args(Stage))}; got {value!r}")
 
 
 def users_from(text: str) -> int:

@@ -26,7 +26,7 @@ _COPY_HOST = f"""function handler(event) {{
 }}"""
 
 # CloudFront keeps these for ten seconds unless told otherwise, whatever the origin's headers say.
-_ERRORS_KEPT_BY_DEFAULT = (404, 414, 500, 501, 502, 503, 504)
+_ERRORS_KEPT_BY_DEFAULT = (404, 405, 414, 500, 501, 502, 503, 504)
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ class ApiDistribution(Construct):
             "CFR1": "it is for readers everywhere",
             "CFR2": "the API is throttled and every input checked; a web ACL is $5 a month and $0.60 a million "
             "requests, for those who are under attack",
-            "CFR3": "the API's access log has every request but those answered at the edge, which are 410s",
+            "CFR3": "the API's access log has every request: the edge keeps only what an answer asks it to",
         }
         if domain is None:
             reasons["CFR4"] = (

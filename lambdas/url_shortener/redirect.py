@@ -2,7 +2,7 @@
 
     302  Location: the URL, exactly (what is not ASCII percent-encoded); not cached: deletion is at once
     404  never given out, or no code at all
-    410  deleted or expired; cached for a day, which is safe because a code is never given out again
+    410  deleted or expired; a browser may keep it for a day, safely: a code is never given out again
     503  the store is busy
 
 A GET leaves a click in the queue. When the queue is slow or down the click is lost, not the visitor.

@@ -35,9 +35,13 @@ def sizes_from(text: str) -> list[int]:
     return sorted({catalogue.users_from(part) for part in parts})
 
 
+PIPED_WIDTH = 120  # where there is no terminal to ask
+
+
 def stdout() -> Console:
     """The console of the report."""
-    return Console(highlight=False, emoji=False)
+    console = Console(highlight=False, emoji=False)
+    return console if console.is_terminal else Console(highlight=False, emoji=False, width=PIPED_WIDTH)
 
 
 def stderr() -> Console:

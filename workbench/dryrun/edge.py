@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 CACHED_METHODS = ("GET", "HEAD")
-ALWAYS_CACHED_ERRORS = frozenset({404, 414, 500, 501, 502, 503, 504})
-ERRORS_CACHED_WHEN_TOLD = frozenset({400, 403, 405, 412, 415})
+ALWAYS_CACHED_ERRORS = frozenset({404, 405, 414, 500, 501, 502, 503, 504})
+ERRORS_CACHED_WHEN_TOLD = frozenset({400, 403, 412, 415})
 DEFAULT_ERROR_SECONDS = 10.0
 
 

@@ -11,15 +11,14 @@ and never again once it is deleted. The index of owners can't be read so: a list
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from lambdas.shared.errors import NotFound, Unavailable
+from lambdas.shared.dynamodb import bounded, bounded_client, code_of, transact
+from lambdas.shared.errors import NotFound
 from lambdas.url_shortener.records import (
     AlreadyCounted,
     CodeTaken,
@@ -32,7 +31,6 @@ from lambdas.url_shortener.records import (
 from lambdas.url_shortener.settings import OWNER_INDEX, Settings
 
 if TYPE_CHECKING:
-    from botocore.exceptions import ClientError
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
     from types_boto3_sqs import SQSClient
@@ -55,15 +53,7 @@ CLICK_TIMEOUT_S = 0.3
 CONTENTION_ATTEMPTS = 6
 CONTENTION_BACKOFF_S = 0.03
 
-_THROTTLED = frozenset(
-    {
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "ThrottlingException",
-        "TransactionInProgressException",
-    }
-)
-_CONTENDED = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+_client = bounded_client  # a name of this module's, around which its tests put a cache
 
 
 class Store:
@@ -99,7 +89,7 @@ class Store:
         from botocore.exceptions import ClientError
 
         try:
-            with _bounded():
+            with bounded():
                 self._dynamodb.put_item(
                     TableName=self._settings.links_table,
                     Item=_link_item(link, request_id),
@@ -107,7 +97,7 @@ class Store:
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )
         except ClientError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             there = cast("dict[str, Any]", error.response).get("Item", {})
             if there.get("request_id") != {"S": request_id}:
@@ -176,7 +166,7 @@ class Store:
         from botocore.exceptions import ClientError
 
         try:
-            with _bounded():
+            with bounded():
                 self._dynamodb.update_item(
                     TableName=self._settings.links_table,
                     Key={"code": {"S": code}},
@@ -186,7 +176,7 @@ class Store:
                     ExpressionAttributeValues={":owner": {"S": owner}, ":at": {"S": at}},
                 )
         except ClientError as error:
-            if _code(error) != "ConditionalCheckFailedException":
+            if code_of(error) != "ConditionalCheckFailedException":
                 raise
             raise NotFound("you have no such link") from None
 
@@ -194,7 +184,7 @@ class Store:
         """Up to `limit` links of `owner`, newest first, from those listed before the position `before`."""
         condition = "#owner = :owner" + (" AND listed_at < :before" if before else "")
         values = {":owner": {"S": owner}} | ({":before": {"S": before}} if before else {})
-        with _bounded():
+        with bounded():
             items = self._dynamodb.query(
                 TableName=self._settings.links_table,
                 IndexName=OWNER_INDEX,
@@ -252,7 +242,7 @@ class Store:
 
     def clicks_by_day(self, code: str, first: date, last: date) -> dict[date, int]:
         """The days from `first` to `last` that have clicks, and how many."""
-        with _bounded():
+        with bounded():
             items = self._dynamodb.query(
                 TableName=self._settings.clicks_table,
                 KeyConditionExpression="code = :code AND #day BETWEEN :first AND :last",
@@ -278,43 +268,18 @@ class Store:
         wanted: dict[str, Any] = {}
         if projection:
             wanted = {"ProjectionExpression": projection, "ExpressionAttributeNames": names}
-        with _bounded():
+        with bounded():
             answer = self._dynamodb.get_item(TableName=table, Key=key, ConsistentRead=True, **wanted)
         return cast("dict[str, Any] | None", answer.get("Item"))
 
     def _transact(self, items: list[TransactWriteItemTypeDef]) -> set[int]:
-        """Write all of `items`, or none and return the places of those whose condition failed.
-
-        A transaction that meets another one at the same item is cancelled and is worth trying again, before
-        its failed conditions mean anything: the other may be the same request, a moment ahead.
-        """
-        from botocore.exceptions import ClientError
-
-        for attempt in range(CONTENTION_ATTEMPTS):
-            if attempt:
-                # Chance only spreads the writers; nothing is kept secret by it.
-                jitter = random.uniform(0.5, 1)  # noqa: S311  # nosec B311
-                self._sleep(jitter * CONTENTION_BACKOFF_S * 2**attempt)
-            try:
-                with _bounded():
-                    self._dynamodb.transact_write_items(TransactItems=items)
-            except ClientError as error:
-                if _code(error) != "TransactionCanceledException":
-                    raise
-                reasons = [
-                    reason.get("Code", "None")
-                    for reason in cast("dict[str, Any]", error.response).get("CancellationReasons", [])
-                ]
-                if _CONTENDED.isdisjoint(reasons):
-                    failed = {
-                        place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"
-                    }
-                    if not failed:
-                        raise
-                    return failed
-            else:
-                return set()
-        raise Unavailable("too many writers at once; try again")
+        return transact(
+            self._dynamodb,
+            items,
+            attempts=CONTENTION_ATTEMPTS,
+            backoff_s=CONTENTION_BACKOFF_S,
+            sleep=self._sleep,
+        )
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:
@@ -329,40 +294,6 @@ class Store:
 def store() -> Store:
     """The store of this process, as its environment says."""
     return Store(Settings.from_environment())
-
-
-def _client(service: str, connect_s: float, read_s: float, attempts: int) -> object:
-    # botocore alone: boto3 adds resources that nothing here uses, and their loading to every cold start.
-    from botocore.config import Config
-    from botocore.session import get_session
-
-    return get_session().create_client(
-        service,
-        config=Config(
-            connect_timeout=connect_s,
-            read_timeout=read_s,
-            retries={"mode": "standard", "total_max_attempts": attempts},
-        ),
-    )
-
-
-@contextmanager
-def _bounded() -> Iterator[None]:
-    """Turn what the SDK gave up on into `Unavailable`."""
-    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
-
-    try:
-        yield
-    except (ConnectionError, HTTPClientError) as error:
-        raise Unavailable("the store does not answer; try again") from error
-    except ClientError as error:
-        if _code(error) in _THROTTLED or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
-            raise Unavailable("the store is busy; try again") from error
-        raise
-
-
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code"))
 
 
 def _link_item(link: Link, request_id: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ imports and extends MiniStack (pinned to one version; tests/workbench/test_dry_r
 * CloudFront keeps responses as long as its cache policy says (`edge.py`), and reaches API Gateway origins
   by their AWS names, so that the distribution deploys as it is;
 * API Gateway answers to its AWS host names, its JWT authorizer works with TLS, and it sends null bodies;
+* what a function writes after its log group was deleted makes no new one;
 * the resource types it provisions are written to `$BLUEPRINT_TYPES_FILE`;
 * the process ends when its standard input does, so that it never outlives a killed parent.
 """
@@ -26,7 +27,7 @@ from typing import Any
 
 import ministack.app as app
 from ministack.core import iam_evaluator
-from ministack.services import apigateway, cloudfront
+from ministack.services import apigateway, cloudfront, cloudwatch_logs, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from workbench.dryrun.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
@@ -97,6 +98,18 @@ def send_empty_bodies() -> None:
         await send_response(send, status, headers, b"" if body is None else body, **rest)
 
     app._send_response = send
+
+
+def write_no_log_group_anew() -> None:
+    """A log group that was declared and is gone stays gone: on AWS, no role here may create one."""
+    emit = lambda_svc._emit_lambda_logs
+
+    def emit_where_there_is_a_group(func: dict[str, Any], *args: Any, **kwargs: Any) -> None:
+        declared = ((func.get("config") or func).get("LoggingConfig") or {}).get("LogGroup")
+        if not declared or declared in cloudwatch_logs._log_groups:
+            emit(func, *args, **kwargs)
+
+    lambda_svc._emit_lambda_logs = emit_where_there_is_a_group
 
 
 def cache_at_the_edge() -> None:
@@ -170,7 +183,6 @@ def _end(*_: object) -> None:
     workspace = os.environ.get("BLUEPRINT_REMOVE_AT_END")
     if workspace:
         shutil.rmtree(workspace, ignore_errors=True)
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
@@ -182,6 +194,7 @@ def main() -> None:
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
     send_empty_bodies()
+    write_no_log_group_anew()
     cache_at_the_edge()
     app._port_is_bindable = lambda *_: False  # port 443 belongs to the machine, not to a dry run
     if os.environ.get("BLUEPRINT_REMOVE_AT_END"):

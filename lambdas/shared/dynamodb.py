@@ -1,0 +1,114 @@
+"""DynamoDB as every store uses it: clients that give up in time, and transactions among many writers.
+
+    client = bounded_client("dynamodb")    # in a cached property: made when first needed, never at import
+    with bounded():
+        client.get_item(...)               # what the SDK gave up on is `Unavailable`
+    failed = transact(client, items)       # the places whose condition failed; empty: all of it is written
+
+Importing this imports nothing of the SDK: a cold start pays for that where it first calls AWS, and only then.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from lambdas.shared.errors import Unavailable
+
+if TYPE_CHECKING:
+    from botocore.exceptions import ClientError
+    from types_boto3_dynamodb import DynamoDBClient
+    from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingException",
+        "TransactionInProgressException",
+    }
+)
+_CONTENDED = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
+
+
+def bounded_client(service: str, connect_s: float = 0.5, read_s: float = 1.0, attempts: int = 3) -> object:
+    """A client of `service` whose calls end, retries included, well before API Gateway's 30 seconds do."""
+    # botocore alone: boto3 adds resources that nothing here uses, and their loading to every cold start.
+    from botocore.config import Config
+    from botocore.session import get_session
+
+    return get_session().create_client(
+        service,
+        config=Config(
+            connect_timeout=connect_s,
+            read_timeout=read_s,
+            retries={"mode": "standard", "total_max_attempts": attempts},
+        ),
+    )
+
+
+@contextmanager
+def bounded() -> Iterator[None]:
+    """Turn what the SDK gave up on (throttling, time-outs, the service's own errors) into `Unavailable`.
+
+    Any other failure of a call, a failed condition included, is raised as it is.
+    """
+    from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+    try:
+        yield
+    except (ConnectionError, HTTPClientError) as error:
+        raise Unavailable("the store does not answer; try again") from error
+    except ClientError as error:
+        if code_of(error) in _THROTTLED or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+            raise Unavailable("the store is busy; try again") from error
+        raise
+
+
+def transact(
+    client: DynamoDBClient,
+    items: Sequence[TransactWriteItemTypeDef],
+    *,
+    attempts: int = 6,
+    backoff_s: float = 0.03,
+    sleep: Callable[[float], None] = time.sleep,
+) -> set[int]:
+    """Write all of `items`, or none and return the places of those whose condition failed.
+
+    A transaction that meets another one at the same item is cancelled and is worth trying again, before its
+    failed conditions mean anything: the other may be the same request, a moment ahead. Raises `Unavailable`
+    when contention outlasts `attempts`.
+    """
+    from botocore.exceptions import ClientError
+
+    for attempt in range(attempts):
+        if attempt:
+            # Chance only spreads the writers; nothing is kept secret by it.
+            jitter = random.uniform(0.5, 1)  # noqa: S311  # nosec B311
+            sleep(jitter * backoff_s * 2**attempt)
+        try:
+            with bounded():
+                client.transact_write_items(TransactItems=items)
+        except ClientError as error:
+            if code_of(error) != "TransactionCanceledException":
+                raise
+            reasons = [
+                reason.get("Code", "None")
+                for reason in cast("dict[str, Any]", error.response).get("CancellationReasons", [])
+            ]
+            if _CONTENDED.isdisjoint(reasons):
+                failed = {place for place, reason in enumerate(reasons) if reason == "ConditionalCheckFailed"}
+                if not failed:
+                    raise
+                return failed
+        else:
+            return set()
+    raise Unavailable("too many writers at once; try again")
+
+
+def code_of(error: ClientError) -> str:
+    """The code of an error of AWS, such as "ConditionalCheckFailedException"."""
+    return str(error.response.get("Error", {}).get("Code"))

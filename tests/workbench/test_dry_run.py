@@ -1,0 +1,431 @@
+"""The offline AWS and the dry run around it: what it adds to MiniStack, and that nothing is ever left."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ROOT, Synthesized
+from workbench import catalogue
+from workbench.assembly import Assembly
+from workbench.dryrun import grants, pipeline
+from workbench.dryrun.emulator import Emulator
+from workbench.dryrun.http import Http
+from workbench.dryrun.pipeline import dry_run
+from workbench.errors import DryRunFailed, Misuse
+
+BLUEPRINT = [sys.executable, "-m", "workbench"]
+NAME = "url_shortener"
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+# What the gateway adds to MiniStack.
+
+
+def test_it_listens_on_loopback_alone(emulator: Emulator) -> None:
+    inodes = {
+        line.split()[9]: line.split()[1]
+        for table in ("tcp", "tcp6")
+        for line in (Path(f"/proc/{emulator.pid}/net") / table).read_text().splitlines()[1:]
+        if line.split()[3] == "0A"
+    }
+    held = {
+        os.readlink(each)[8:-1]
+        for each in Path(f"/proc/{emulator.pid}/fd").iterdir()
+        if "socket" in _link(each)
+    }
+    addresses = [address for inode, address in inodes.items() if inode in held]
+    assert [int(address.split(":")[1], 16) for address in addresses] == [emulator.port]
+    assert addresses[0].startswith("0100007F:")
+
+
+def test_its_certificate_is_trusted_through_its_own_bundle_and_no_other(emulator: Emulator) -> None:
+    import urllib3
+
+    health = f"{emulator.endpoint.url}/_ministack/health"
+    assert urllib3.PoolManager(ca_certs=emulator.endpoint.ca_bundle).request("GET", health).status == 200
+    with pytest.raises(urllib3.exceptions.HTTPError):
+        urllib3.PoolManager().request("GET", health, retries=False)
+
+
+def test_every_decision_on_a_role_is_written_down(emulator: Emulator) -> None:
+    iam, sts = emulator.endpoint.client("iam"), emulator.endpoint.client("sts")
+    trust = {"Version": "2012-10-17", "Statement": [_allow("sts:AssumeRole", Principal={"AWS": "*"})]}
+    arn = iam.create_role(RoleName="some", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    policy = {"Version": "2012-10-17", "Statement": [_allow("dynamodb:ListTables", Resource="*")]}
+    iam.put_role_policy(RoleName="some", PolicyName="p", PolicyDocument=json.dumps(policy))
+    keys = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
+    assumed = {
+        "aws_access_key_id": keys["AccessKeyId"],
+        "aws_secret_access_key": keys["SecretAccessKey"],
+        "aws_session_token": keys["SessionToken"],
+    }
+    import boto3
+
+    def client(service: str) -> Any:
+        make: Any = boto3.client
+        return make(
+            service,
+            "us-east-1",
+            endpoint_url=emulator.endpoint.url,
+            verify=emulator.endpoint.ca_bundle,
+            **assumed,
+        )
+
+    client("dynamodb").list_tables()
+    with pytest.raises(Exception, match="AccessDenied"):
+        client("sqs").list_queues()
+    seen = [
+        (each["action"], each["allowed"]) for each in emulator.decisions() if "/some/" in each["principal"]
+    ]
+    assert seen == [("dynamodb:ListTables", True), ("sqs:ListQueues", False)]
+    iam.delete_role_policy(RoleName="some", PolicyName="p")
+    iam.delete_role(RoleName="some")
+
+
+def test_it_knows_the_types_it_provisions(emulator: Emulator) -> None:
+    known = emulator.known_types()
+    assert "AWS::DynamoDB::Table" in known
+    assert "AWS::EC2::NatGateway" not in known
+
+
+def test_the_edge_keeps_a_response_as_its_cache_control_says(emulator: Emulator) -> None:
+    """A distribution in front of an HTTP API whose function counts its calls."""
+    with _api_behind_cloudfront(emulator) as (edge, http):
+        first, second = http.get(f"{edge}/kept"), http.get(f"{edge}/kept")
+        assert first.status == 200, first.text
+        assert first.headers["x-cache"] == "Miss from cloudfront"
+        assert second.headers["x-cache"] == "Hit from cloudfront"
+        assert second.body == first.body
+        assert http.get(f"{edge}/not-kept").headers["x-cache"] == "Miss from cloudfront"
+        assert http.get(f"{edge}/not-kept").headers["x-cache"] == "Miss from cloudfront"
+        assert http.get(f"{edge}/null-body").status == 204
+
+
+def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
+    script = (
+        "import sys, time, pathlib\n"
+        "from workbench.dryrun.emulator import Emulator\n"
+        "emulator = Emulator(pathlib.Path(sys.argv[1]))\n"
+        "emulator.start(); emulator.wait_until_ready(); print(emulator.pid, flush=True); time.sleep(60)\n"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", script, str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    pid = int(parent.stdout.readline())
+    parent.kill()
+    parent.wait()
+    parent.stdout.close()
+    _eventually(lambda: not _alive(pid))
+
+
+# The dry run.
+
+
+def test_a_grant_taken_away_turns_the_play_red_and_is_named(
+    synthesized: Synthesized, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembly = synthesized(NAME, 1_000, "sandbox")
+    changed = _copy_without(assembly, tmp_path, "dynamodb:GetItem")
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: changed)
+    report = dry_run(catalogue.find(NAME))
+    assert not report.passed
+    assert "dynamodb:GetItem" in {each.action for each in report.denied}
+    [failed] = [step for step in report.steps if not step.passed]
+    assert failed.error
+    assert any("AccessDenied" in line for line in report.log), "the function's log says why"
+    assert report.left_behind == []
+
+
+def test_a_grant_that_nothing_needs_is_reported(synthesized: Synthesized) -> None:
+    unneeded = grants.Grant("Role", "dynamodb:Scan", ("arn:aws:dynamodb:us-east-1:000000000000:table/t",))
+    needed = grants.Grant("Role", "dynamodb:Get*", ("arn:aws:dynamodb:*:*:table/t",))
+    used = [
+        grants.Decision("Role", "dynamodb:GetItem", "arn:aws:dynamodb:us-east-1:000000000000:table/t", True)
+    ]
+    elsewhere = [
+        grants.Decision("Role", "dynamodb:Scan", "arn:aws:dynamodb:us-east-1:000000000000:table/u", True)
+    ]
+    refused = [grants.Decision("Role", "dynamodb:Scan", unneeded.resources[0], False)]
+    assert grants.unused([unneeded, needed], used + elsewhere + refused) == [unneeded]
+
+
+def test_what_a_stack_leaves_behind_is_reported(
+    synthesized: Synthesized, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = _copy(synthesized(NAME, 1_000, "sandbox"), tmp_path, _retain_the_tables)
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: changed)
+    monkeypatch.setattr(pipeline, "play", _play_nothing)
+    report = dry_run(catalogue.find(NAME))
+    assert [each.split()[0] for each in report.left_behind] == 4 * ["AWS::DynamoDB::Table"]
+
+
+def test_a_stack_that_cannot_be_created_says_which_resource_and_why(
+    synthesized: Synthesized, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_it(template: dict[str, Any]) -> None:
+        template["Resources"]["Broken"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": []}}
+
+    changed = _copy(synthesized(NAME, 1_000, "sandbox"), tmp_path, break_it)
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: changed)
+    with pytest.raises(DryRunFailed, match="Broken"):
+        dry_run(catalogue.find(NAME))
+
+
+def test_a_type_that_the_offline_aws_lacks_is_skipped_by_name(
+    synthesized: Synthesized, tmp_path: Path
+) -> None:
+    from workbench.dryrun.localise import localise
+
+    def add(template: dict[str, Any]) -> None:
+        template["Resources"]["Nat"] = {"Type": "AWS::EC2::NatGateway", "Properties": {}}
+        template["Resources"]["After"] = {"Type": "AWS::SNS::Topic", "DependsOn": ["Nat"]}
+        template["Outputs"]["Gateway"] = {"Value": {"Ref": "Nat"}}
+
+    [stack] = Assembly.load(_copy(synthesized(NAME, 1_000, "sandbox"), tmp_path, add)).stacks
+    known = frozenset(each.type for each in stack.resources.values()) - {"AWS::EC2::NatGateway"}
+    localised = localise(stack, known)
+    assert [(each.logical_id, each.type) for each in localised.skipped] == [("Nat", "AWS::EC2::NatGateway")]
+    assert "Nat" not in json.dumps(localised.template)
+
+
+# The command, as a person meets it.
+
+
+def test_the_json_of_a_run_is_the_one_thing_on_stdout() -> None:
+    answer = _run("dry-run", NAME, "--json")
+    assert answer.returncode == 0, answer.stderr
+    document = json.loads(answer.stdout)
+    assert document["name"] == NAME
+    assert document["passed"] is True
+    assert set(document) >= {
+        "name", "passed", "seconds", "phases", "resources", "steps", "denied", "unused_grants", "left_behind"
+    }  # fmt: skip
+    assert set(document["resources"]) == {"total", "deployed", "substituted", "skipped"}
+    assert document["resources"]["total"] == document["resources"]["deployed"] > 0
+    assert all(set(step) == {"name", "passed", "seconds", "error"} for step in document["steps"])
+    assert document["seconds"] == pytest.approx(sum(document["phases"].values()), abs=0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_run_ends_in_one_line_and_leaves_nothing(
+    tmp_path: Path, number: signal.Signals
+) -> None:
+    run = subprocess.Popen(
+        [*BLUEPRINT, "dry-run", NAME],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    _eventually(lambda: any(tmp_path.glob("blueprint-*/aws/iam.jsonl")) and _lines(tmp_path) > 3, within=60)
+    run.send_signal(number)
+    out, err = run.communicate(timeout=30)
+    assert run.returncode == 1
+    assert err.strip().splitlines() == [
+        "blueprint: interrupted; what was started has been stopped and removed"
+    ], err
+    assert "Traceback" not in out
+    assert list(tmp_path.glob("blueprint-*")) == []
+    assert _processes_mentioning(str(tmp_path)) == []
+
+
+def test_a_port_that_is_taken_is_said_in_one_line() -> None:
+    import socket
+
+    with socket.socket() as holder:
+        holder.bind(("127.0.0.1", 0))
+        holder.listen()
+        answer = _run("dry-run", NAME, "--port", str(holder.getsockname()[1]))
+    assert answer.returncode == 2
+    assert "cannot be used" in _one_line(answer)
+
+
+def test_no_folder_for_temporary_files_is_misuse(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(**_: Any) -> str:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pipeline.tempfile, "mkdtemp", refuse)
+    with pytest.raises(Misuse, match="set TMPDIR"):
+        dry_run(catalogue.find(NAME))
+
+
+def test_an_aws_that_is_kept_can_be_talked_to_and_played_on_and_ends_when_told(tmp_path: Path) -> None:
+    kept = _run("dry-run", NAME, "--keep", env={"TMPDIR": str(tmp_path)})
+    assert kept.returncode == 0, kept.stderr
+    exports = dict(
+        part.split("=", 1)
+        for line in kept.stdout.splitlines()
+        if line.startswith("export ")
+        for part in line.removeprefix("export ").split()
+    )
+    [pid] = [int(line.split()[1]) for line in kept.stdout.splitlines() if line.startswith("kill ")]
+    try:
+        assert _python(exports, "print(client.describe_stacks()['Stacks'][0]['StackName'])") == (
+            "url-shortener-sandbox"
+        )
+        _python(exports, "client.delete_stack(StackName='url-shortener-sandbox')")
+        elsewhere = _run("dry-run", NAME, "--json", "--endpoint", exports["AWS_ENDPOINT_URL"], env=exports)
+        assert elsewhere.returncode == 0, elsewhere.stdout + elsewhere.stderr
+        document = json.loads(elsewhere.stdout)
+        assert document["passed"]
+        assert document["left_behind"] == []
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        _eventually(lambda: not _alive(pid))
+    assert list(tmp_path.glob("blueprint-*")) == []
+
+
+def test_an_endpoint_where_nothing_answers_is_said_in_one_line() -> None:
+    answer = _run("dry-run", NAME, "--endpoint", "http://127.0.0.1:9")
+    assert answer.returncode == 2
+    assert "nothing like an AWS answers" in _one_line(answer)
+
+
+# Helpers.
+
+
+def _allow(action: str, **rest: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, **rest}
+
+
+def _link(path: Path) -> str:
+    try:
+        return os.readlink(path)
+    except OSError:
+        return ""
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
+def _eventually(check: Callable[[], bool], within: float = 15.0) -> None:
+    until = time.monotonic() + within
+    while not check():
+        assert time.monotonic() < until, f"not within {within:.0f} s"
+        time.sleep(0.02)
+
+
+def _lines(folder: Path) -> int:
+    return sum(len(file.read_text().splitlines()) for file in folder.glob("blueprint-*/aws/iam.jsonl"))
+
+
+def _processes_mentioning(text: str) -> list[str]:
+    found = []
+    for process in Path("/proc").iterdir():
+        if process.name.isdigit() and int(process.name) != os.getpid():
+            try:
+                environment = (process / "environ").read_bytes().decode(errors="replace")
+            except OSError:
+                continue
+            if text in environment:
+                found.append((process / "cmdline").read_bytes().decode(errors="replace"))
+    return found
+
+
+def _run(*arguments: str, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*BLUEPRINT, *arguments],
+        env=os.environ | (env or {}),
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+        check=False,
+    )
+
+
+def _python(env: dict[str, str], statement: str) -> str:
+    """What a program with the stock SDK prints, that has nothing but the printed environment."""
+    program = f"import boto3; client = boto3.client('cloudformation'); {statement}"
+    answer = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | env, capture_output=True, text=True, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout.strip()
+
+
+def _one_line(answer: subprocess.CompletedProcess[str]) -> str:
+    assert "Traceback" not in answer.stderr
+    [line] = answer.stderr.strip().splitlines()
+    return line
+
+
+def _play_nothing(*arguments: Any) -> Any:
+    from workbench.dryrun.world import World
+
+    return World({}, lambda _: None, Http())
+
+
+def _retain_the_tables(template: dict[str, Any]) -> None:
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::DynamoDB::Table":
+            resource["DeletionPolicy"] = "Retain"
+
+
+def _copy(assembly: Assembly, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of the assembly, with its one template changed."""
+    import shutil
+
+    copied = folder / "assembly"
+    shutil.copytree(assembly.directory, copied)
+    file = copied / assembly.stacks[0].template_file.name
+    template = json.loads(file.read_text())
+    change(template)
+    file.write_text(json.dumps(template))
+    return copied
+
+
+def _copy_without(assembly: Assembly, folder: Path, action: str) -> Path:
+    def take_away(template: dict[str, Any]) -> None:
+        for resource in template["Resources"].values():
+            if resource["Type"] == "AWS::IAM::Policy":
+                for statement in resource["Properties"]["PolicyDocument"]["Statement"]:
+                    actions = (
+                        statement["Action"]
+                        if isinstance(statement["Action"], list)
+                        else [statement["Action"]]
+                    )
+                    statement["Action"] = [each for each in actions if each != action] or [
+                        "sts:GetCallerIdentity"
+                    ]
+
+    return _copy(assembly, folder, take_away)
+
+
+@contextmanager
+def _api_behind_cloudfront(emulator: Emulator) -> Iterator[tuple[str, Http]]:
+    """The address of a distribution in front of an API whose function counts its calls, and a client."""
+    cloudformation, http = emulator.endpoint.client("cloudformation"), Http(emulator.endpoint)
+    template = (Path(__file__).parent / "edge.template.json").read_text()
+    cloudformation.create_stack(StackName="edge", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
+    wait = {"Delay": 1, "MaxAttempts": 20}
+    cloudformation.get_waiter("stack_create_complete").wait(StackName="edge", WaiterConfig=wait)
+    [output] = cloudformation.describe_stacks(StackName="edge")["Stacks"][0]["Outputs"]
+    try:
+        yield output["OutputValue"], http
+    finally:
+        http.close()
+        cloudformation.delete_stack(StackName="edge")

@@ -1,0 +1,5 @@
+"""`python -m workbench` is `blueprint`."""
+
+from workbench.cli import main
+
+main()

@@ -23,7 +23,7 @@ check-static:
 	@$(BIN)/mypy
 
 golden: setup-dev
-	@$(BIN)/python -m tools.golden
+	@$(BIN)/python -m pytest -q -m golden --update-golden
 
 bench: setup-dev
 	@$(BIN)/python -m bench

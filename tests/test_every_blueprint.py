@@ -47,13 +47,17 @@ def test_it_synthesizes_at_every_size(
         assert stack.metadata["Workload"] == {"blueprint": blueprint.name, "users": users, "stage": stage}
 
 
-def test_two_copies_and_two_stages_never_share_a_name(blueprint: Blueprint, tmp_path: Path) -> None:
-    app = catalogue.new_app(tmp_path)
+def test_copies_and_stages_live_side_by_side(blueprint: Blueprint, tmp_path: Path) -> None:
+    names: list[str] = []
     for stage in ("sandbox", "production"):
-        catalogue.place(app, blueprint, 1_000, catalogue.stage_named(stage))
-    app.node.set_context("copy", "other") if not app.node.children else None
-    app.synth()
-    names = [stack.name for stack in Assembly.load(tmp_path).stacks]
+        for copy in ("", "alice"):
+            folder = tmp_path / f"{stage}-{copy}"
+            app = catalogue.new_app(folder)
+            if copy:
+                app.node.set_context("copy", copy)
+            catalogue.place(app, blueprint, 1_000, catalogue.stage_named(stage))
+            app.synth()
+            names += [stack.name for stack in Assembly.load(folder).stacks]
     assert len(names) == len(set(names))
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,3 +129,10 @@ def test_a_header_named_in_the_document_is_read_in_any_case(api: Any, settings: 
 
 def test_the_entry_points_are_where_the_stack_looks_for_them() -> None:
     assert all(callable(module.handler) for module in (links, redirect, clicks))
+
+
+@pytest.mark.golden
+def test_the_exported_document_is_current(document: dict[str, Any], golden: Any) -> None:
+    """`stacks/url_shortener/openapi.json` is for clients and their generators; `make golden` writes it."""
+    text = json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    golden(Path(__file__).parents[2] / "stacks" / "url_shortener" / "openapi.json", text)

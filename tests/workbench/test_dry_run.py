@@ -175,6 +175,7 @@ def test_what_a_stack_leaves_behind_is_reported(
     monkeypatch.setattr(pipeline, "play", _play_nothing)
     report = dry_run(catalogue.find(NAME))
     assert [each.split()[0] for each in report.left_behind] == 4 * ["AWS::DynamoDB::Table"]
+    assert all("$0.00 a month" in each for each in report.left_behind)
 
 
 def test_a_stack_that_cannot_be_created_says_which_resource_and_why(
@@ -263,7 +264,7 @@ def test_no_folder_for_temporary_files_is_misuse(monkeypatch: pytest.MonkeyPatch
     def refuse(**_: Any) -> str:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(pipeline.tempfile, "mkdtemp", refuse)
+    monkeypatch.setattr("tempfile.mkdtemp", refuse)
     with pytest.raises(Misuse, match="set TMPDIR"):
         dry_run(catalogue.find(NAME))
 

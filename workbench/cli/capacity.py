@@ -73,7 +73,7 @@ def _of_blueprint(
     name: str, users: str | None, stage: str
 ) -> tuple[dict[str, list[Checked]], Break, list[str]]:
     """The blueprint synthesized anew at each size, as it would be deployed for that many."""
-    sizes = options.sizes_from(users or options.FIVE_SIZES)
+    sizes = options.sizes_from(options.FIVE_SIZES if users is None else users)
     chosen = catalogue.stage_named(stage)
     blueprint = catalogue.find(name)
     unknown: list[str] = []

@@ -67,7 +67,7 @@ def _title(assembly: Assembly) -> tuple[str, str | None]:
 
 
 def _bills_of_blueprint(name: str, users: str | None, stage: str) -> Iterator[tuple[str, Bill]]:
-    sizes = options.sizes_from(users or options.FIVE_SIZES)
+    sizes = options.sizes_from(options.FIVE_SIZES if users is None else users)
     chosen = catalogue.stage_named(stage)
     blueprint = catalogue.find(name)
     for size in sizes:

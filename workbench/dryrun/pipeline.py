@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,9 @@ from workbench.dryrun.localise import Localised, localise
 from workbench.dryrun.report import Report
 from workbench.dryrun.synthesis import assembly_for
 from workbench.dryrun.world import Step, StepFailed, World, explain
-from workbench.errors import DryRunFailed, Misuse
+from workbench.errors import DryRunFailed, Misuse, NotPriced
+from workbench.review import cost
+from workbench.review.numbers import dollars
 
 LOG_LINES_SHOWN = 30
 
@@ -151,7 +154,9 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
                 for region in regions:
                     deploy.remove_assets(assets, client, region)
                     left = inventory.take(client, region, types) - before[region]
-                    report.left_behind += [f"{kind} {name}" for kind, name in sorted(left)]
+                    report.left_behind += [
+                        _left(kind, name, assembly, deployed) for kind, name in sorted(left)
+                    ]
 
 
 def _play(
@@ -254,6 +259,22 @@ def _destroy(report: Report, deployed: list[deploy.Deployed], client: Callable[[
             deploy.destroy(stack, client)
         except DryRunFailed as problem:
             report.left_behind.append(str(problem))
+
+
+def _left(kind: str, name: str, assembly: Assembly, deployed: list[deploy.Deployed]) -> str:
+    """What was left, with what it costs a month when nobody uses it."""
+    owned = {
+        physical: stack.resources[logical_id].name
+        for stack, standing in zip(assembly.stacks, deployed, strict=False)
+        for logical_id, physical in standing.physical_ids.items()
+        if logical_id in stack.resources
+    }
+    try:
+        lines = cost.price(assembly, traffic=Decimal(0)).lines
+    except NotPriced:
+        return f"{kind} {name} (at a price that is not known)"
+    monthly = sum((line.monthly_usd for line in lines if line.resource == owned.get(name)), Decimal(0))
+    return f"{kind} {name} ({dollars(monthly)} a month while nobody uses it)"
 
 
 def _count(report: Report, assembly: Assembly, localised: dict[str, Localised]) -> None:

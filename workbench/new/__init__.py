@@ -29,7 +29,7 @@ LONGEST_TITLE = 50
 
 _NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 _LINE = 110  # pyproject's line-length
-_PART = 90  # of a text that is too long for a line: two parts at least
+_PART = _LINE - len('        ""')
 
 
 @dataclass(frozen=True)

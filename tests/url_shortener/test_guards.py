@@ -1,0 +1,140 @@
+"""Take one guard away, and a test is red: for each, the test that catches it, run on the broken thing.
+
+The conditional writes, the idempotency key and the scheme check are taken away in test_handlers.py and
+test_logic.py; here are those of the template and of the bill.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import test_every_blueprint as contract
+from tests.conftest import Synthesized
+from workbench.assembly import Assembly
+from workbench.errors import NotPriced
+from workbench.review import cost, registry
+from workbench.review.prices import PriceBook
+
+Template = dict[str, Any]
+Change = Callable[[Template], None]
+
+
+def _of(template: Template, kind: str) -> list[dict[str, Any]]:
+    return [each for each in template["Resources"].values() if each["Type"] == kind]
+
+
+def _without_throttling_alarms(template: Template) -> None:
+    _remove(template, lambda each: each["Properties"].get("MetricName") == "Throttles")
+
+
+def _without_the_age_alarm(template: Template) -> None:
+    _remove(template, lambda each: each["Properties"].get("MetricName") == "ApproximateAgeOfOldestMessage")
+
+
+def _with_a_silent_alarm(template: Template) -> None:
+    _of(template, "AWS::CloudWatch::Alarm")[0]["Properties"]["AlarmActions"] = []
+
+
+def _with_a_star(template: Template) -> None:
+    _of(template, "AWS::IAM::Policy")[0]["Properties"]["PolicyDocument"]["Statement"][0]["Action"] = (
+        "dynamodb:*"
+    )
+
+
+def _on_every_resource(template: Template) -> None:
+    for statement in _of(template, "AWS::IAM::Policy")[0]["Properties"]["PolicyDocument"]["Statement"]:
+        statement["Resource"] = "*"
+
+
+def _without_partial_batches(template: Template) -> None:
+    _of(template, "AWS::Lambda::EventSourceMapping")[0]["Properties"]["FunctionResponseTypes"] = []
+
+
+def _without_time_to_work(template: Template) -> None:
+    for queue in _of(template, "AWS::SQS::Queue"):
+        queue["Properties"]["VisibilityTimeout"] = 30
+
+
+def _sharing_a_role(template: Template) -> None:
+    first, second, *_ = _of(template, "AWS::Lambda::Function")
+    second["Properties"]["Role"] = first["Properties"]["Role"]
+
+
+def _untraced(template: Template) -> None:
+    _of(template, "AWS::Lambda::Function")[0]["Properties"]["TracingConfig"] = {"Mode": "PassThrough"}
+
+
+def _with_an_endless_log(template: Template) -> None:
+    for group in _of(template, "AWS::Logs::LogGroup"):
+        group["Properties"]["RetentionInDays"] = 0
+
+
+def _named_by_hand(template: Template) -> None:
+    _of(template, "AWS::DynamoDB::Table")[0]["Properties"]["TableName"] = "links"
+
+
+def _remove(template: Template, which: Callable[[dict[str, Any]], bool]) -> None:
+    for logical_id in [each for each, resource in template["Resources"].items() if which(resource)]:
+        del template["Resources"][logical_id]
+
+
+GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
+    (_without_throttling_alarms, contract.test_every_function_has_alarms_on_errors_throttles_and_latency),
+    (_without_the_age_alarm, contract.test_every_queue_has_an_alarm_on_its_age_or_on_its_dead_letters),
+    (_with_a_silent_alarm, contract.test_every_alarm_tells_somebody),
+    (_with_a_star, contract.test_no_policy_has_a_star),
+    (_on_every_resource, contract.test_no_policy_has_a_star),
+    (_without_partial_batches, contract.test_every_queue_that_feeds_a_function_keeps_its_dead_letters),
+    (_without_time_to_work, contract.test_every_queue_that_feeds_a_function_keeps_its_dead_letters),
+    (_sharing_a_role, contract.test_every_function_has_a_role_of_its_own),
+    (_untraced, contract.test_every_function_is_bounded_traced_and_logged),
+    (_with_an_endless_log, contract.test_every_function_is_bounded_traced_and_logged),
+    (_named_by_hand, contract.test_nothing_is_named_by_hand),
+]
+
+
+@pytest.mark.parametrize(
+    ("take_away", "test"), GUARDS, ids=[f"{change.__name__[1:]}" for change, _ in GUARDS]
+)
+def test_a_guard_of_the_template_taken_away_turns_its_test_red(
+    take_away: Change, test: Callable[[Assembly], None], synthesized: Synthesized, tmp_path: Path
+) -> None:
+    whole = synthesized("url_shortener", 1_000, "production")
+    test(whole)
+    with pytest.raises(AssertionError):
+        test(_changed(whole, tmp_path, take_away))
+
+
+def test_without_the_price_of_a_type_there_is_no_bill(
+    synthesized: Synthesized, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembly = synthesized("url_shortener", 1_000, "production")
+    assert cost.price(assembly).lines
+    rooms = {kind: room for kind, room in registry.rooms().items() if kind != "AWS::SQS::Queue"}
+    monkeypatch.setattr(registry, "rooms", lambda: rooms)
+    with pytest.raises(NotPriced, match="AWS::SQS::Queue"):
+        cost.price(assembly)
+
+
+def test_without_the_price_itself_there_is_no_bill(synthesized: Synthesized) -> None:
+    book = PriceBook.load()
+    poorer = dataclasses.replace(book, prices={key: book[key] for key in book if key != "sqs.standard"})
+    with pytest.raises(NotPriced, match=r"sqs\.standard"):
+        cost.price(synthesized("url_shortener", 1_000, "production"), poorer)
+
+
+def _changed(assembly: Assembly, folder: Path, change: Change) -> Assembly:
+    copied = folder / "assembly"
+    shutil.copytree(assembly.directory, copied)
+    file = copied / assembly.stacks[0].template_file.name
+    template = json.loads(file.read_text())
+    change(template)
+    file.write_text(json.dumps(template))
+    return Assembly.load(copied)

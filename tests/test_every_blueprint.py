@@ -1,4 +1,4 @@
-"""What every blueprint keeps, written once. The numbers are those of the list in docs/contract.md."""
+"""What every blueprint keeps, written once; CONTRIBUTING.md says the same in words."""
 
 from __future__ import annotations
 

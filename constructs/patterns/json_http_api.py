@@ -40,6 +40,7 @@ ACCESS_LOG = {
 class JsonHttpApi(Construct):
     """Routes to functions, all traffic throttled at `headroom` times the declared peak.
 
+    Give `response_bytes` where no distribution stands before it: its answers leave AWS here, and pay for that.
     A route with `sign_in` takes only requests with a token of that user pool. Attributes: `api`, `stage`,
     `host` (the domain name, for a distribution's origin).
     """
@@ -51,6 +52,7 @@ class JsonHttpApi(Construct):
         *,
         requests: Rate,
         log_bytes: Figure,
+        response_bytes: Figure | None = None,
         headroom: int = 2,
         smallest_rate: int = 100,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
@@ -80,6 +82,8 @@ class JsonHttpApi(Construct):
             requests_per_month=requests.per_month,
             peak_requests_per_second=requests.peak_per_second,
         )
+        if response_bytes is not None:
+            declare(self.api, egress_gb_per_month=gigabytes(requests.per_month, response_bytes))
         declare(stage, peak_requests_per_second=requests.peak_per_second)
         declare(self.access_log, ingested_gb_per_month=gigabytes(requests.per_month, log_bytes))
         self._authorizers: dict[str, authorizers.HttpUserPoolAuthorizer] = {}

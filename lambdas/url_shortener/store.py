@@ -17,8 +17,8 @@ from datetime import date
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
-from lambdas.shared.dynamodb import bounded, bounded_client, code_of, transact
 from lambdas.shared.errors import NotFound
+from lambdas.shared.sdk import bounded, bounded_client, code_of, transact
 from lambdas.url_shortener.records import (
     AlreadyCounted,
     CodeTaken,

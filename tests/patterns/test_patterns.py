@@ -299,6 +299,7 @@ class TestJsonHttpApi:
             "Api",
             requests=rate * 100,
             log_bytes=one,
+            response_bytes=one,
             headroom=3,
             smallest_rate=1,
             log_retention=logs.RetentionDays.ONE_WEEK,
@@ -308,6 +309,14 @@ class TestJsonHttpApi:
         api.route("/mine/{id}", HttpMethod.DELETE, to=worker, sign_in=sign_in)
         template = Template.from_stack(stack)
         assert api.rate == 3_000
+        template.has_resource(
+            "AWS::ApiGatewayV2::Api",
+            {
+                "Metadata": Match.object_like(
+                    {"Workload": Match.object_like({"egress_gb_per_month": Match.any_value()})}
+                )
+            },
+        )
         template.resource_count_is("AWS::ApiGatewayV2::Authorizer", 1)
         template.resource_count_is("AWS::ApiGatewayV2::Integration", 1)
         template.resource_properties_count_is("AWS::ApiGatewayV2::Route", {"AuthorizationType": "JWT"}, 3)

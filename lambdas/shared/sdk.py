@@ -1,4 +1,4 @@
-"""DynamoDB as every store uses it: clients that give up in time, and transactions among many writers.
+"""The SDK as every store uses it: clients that give up in time, and transactions among many writers.
 
     client = bounded_client("dynamodb")    # in a cached property: made when first needed, never at import
     with bounded():

@@ -1,31 +1,40 @@
 """The CDK app: `cdk synth`, `cdk diff`, `cdk deploy`.
 
-cdk deploy -c blueprint=url_shortener                            the sandbox, sized for 1,000 users
-cdk deploy -c blueprint=url_shortener -c users=100000 -c stage=production
-cdk deploy -c blueprint=url_shortener -c copy=alice              a second copy in the same account
-cdk synth                                                        the whole catalogue
+    cdk deploy -c blueprint=url_shortener                            the sandbox, sized for 1,000 users
+    cdk deploy -c blueprint=url_shortener -c users=100000 -c stage=production
+    cdk deploy -c blueprint=url_shortener -c copy=alice              a second copy in the same account
+    cdk synth                                                        the whole catalogue
 """
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
-for source_root in (ROOT, ROOT / "constructs"):  # also without the editable install
-    if str(source_root) not in sys.path:
-        sys.path.append(str(source_root))
+VENV_PYTHON = ROOT / ".venv" / "bin" / "python"
 
-from workbench.errors import BlueprintError  # noqa: E402
-from workbench.node import use_supported_node  # noqa: E402
+
+def use_the_environment() -> None:
+    """Go on in the project's own environment, where this interpreter has no CDK: nobody need activate it."""
+    if find_spec("aws_cdk") is None:
+        if not VENV_PYTHON.exists():
+            sys.exit("app.py: the CDK is not installed here; run `make setup`")
+        os.execv(VENV_PYTHON, [str(VENV_PYTHON), *sys.argv])  # noqa: S606 (our own interpreter, no shell)
+    for source_root in (ROOT, ROOT / "constructs"):  # also without the editable install
+        if str(source_root) not in sys.path:
+            sys.path.append(str(source_root))
 
 
 def main() -> None:
     """Place what the context asks for, and synthesize."""
+    from workbench import catalogue
+    from workbench.node import use_supported_node
+
     use_supported_node()
     from aws_cdk import App
-
-    from workbench import catalogue
 
     app = App(analytics_reporting=False)
     wanted = app.node.try_get_context("blueprint")
@@ -37,6 +46,9 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    use_the_environment()
+    from workbench.errors import BlueprintError
+
     try:
         main()
     except BlueprintError as error:

@@ -105,7 +105,8 @@ class ApiDistribution(Construct):
             "Distribution",
             comment=stack.stack_name,
             http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021,
+            # Without a certificate of its own it has CloudFront's, and that fixes the version.
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if domain else None,
             price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
             if stack.is_production
             else cloudfront.PriceClass.PRICE_CLASS_100,

@@ -1,9 +1,9 @@
 """The CDK app: `cdk synth`, `cdk diff`, `cdk deploy`.
 
-    cdk deploy -c blueprint=url_shortener                            the sandbox, sized for 1,000 users
-    cdk deploy -c blueprint=url_shortener -c users=100000 -c stage=production
-    cdk deploy -c blueprint=url_shortener -c copy=alice              a second copy in the same account
-    cdk synth                                                        the whole catalogue
+cdk deploy -c blueprint=url_shortener                            the sandbox, sized for 1,000 users
+cdk deploy -c blueprint=url_shortener -c users=100000 -c stage=production
+cdk deploy -c blueprint=url_shortener -c copy=alice              a second copy in the same account
+cdk synth                                                        the whole catalogue
 """
 
 from __future__ import annotations

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,3 +67,14 @@ def written(folder: Path, resources: Mapping[str, Any], users: int | None = None
     (folder / "manifest.json").write_text(json.dumps({"version": "48.0.0", "artifacts": {"Demo": artifact}}))
     (folder / "Demo.template.json").write_text(json.dumps(template(resources, users)))
     return folder
+
+
+def changed(assembly: Assembly, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
+    """A copy of `assembly`, in `folder`, whose first template `change` has changed."""
+    copied = folder / "changed"
+    shutil.copytree(assembly.directory, copied)
+    file = copied / assembly.stacks[0].template_file.name
+    content = json.loads(file.read_text())
+    change(content)
+    file.write_text(json.dumps(content))
+    return copied

@@ -7,8 +7,6 @@ test_logic.py; here are those of the template and of the bill.
 from __future__ import annotations
 
 import dataclasses
-import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests import test_every_blueprint as contract
+from tests.assemblies import changed
 from tests.conftest import Synthesized
 from workbench.assembly import Assembly
 from workbench.errors import NotPriced
@@ -109,7 +108,7 @@ def test_a_guard_of_the_template_taken_away_turns_its_test_red(
     whole = synthesized("url_shortener", 1_000, "production")
     test(whole)
     with pytest.raises(AssertionError):
-        test(_changed(whole, tmp_path, take_away))
+        test(Assembly.load(changed(whole, tmp_path, take_away)))
 
 
 def test_without_the_price_of_a_type_there_is_no_bill(
@@ -128,13 +127,3 @@ def test_without_the_price_itself_there_is_no_bill(synthesized: Synthesized) -> 
     poorer = dataclasses.replace(book, prices={key: book[key] for key in book if key != "sqs.standard"})
     with pytest.raises(NotPriced, match=r"sqs\.standard"):
         cost.price(synthesized("url_shortener", 1_000, "production"), poorer)
-
-
-def _changed(assembly: Assembly, folder: Path, change: Change) -> Assembly:
-    copied = folder / "assembly"
-    shutil.copytree(assembly.directory, copied)
-    file = copied / assembly.stacks[0].template_file.name
-    template = json.loads(file.read_text())
-    change(template)
-    file.write_text(json.dumps(template))
-    return Assembly.load(copied)

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.assemblies import changed
 from tests.conftest import ROOT, Synthesized
 from workbench import catalogue
 from workbench.assembly import Assembly
@@ -143,8 +144,8 @@ def test_a_grant_taken_away_turns_the_play_red_and_is_named(
     synthesized: Synthesized, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assembly = synthesized(NAME, 1_000, "sandbox")
-    changed = _copy_without(assembly, tmp_path, "dynamodb:GetItem")
-    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: changed)
+    broken = _without(assembly, tmp_path, "dynamodb:GetItem")
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: broken)
     report = dry_run(catalogue.find(NAME))
     assert not report.passed
     assert "dynamodb:GetItem" in {each.action for each in report.denied}
@@ -170,8 +171,8 @@ def test_a_grant_that_nothing_needs_is_reported(synthesized: Synthesized) -> Non
 def test_what_a_stack_leaves_behind_is_reported(
     synthesized: Synthesized, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = _copy(synthesized(NAME, 1_000, "sandbox"), tmp_path, _retain_the_tables)
-    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: changed)
+    broken = changed(synthesized(NAME, 1_000, "sandbox"), tmp_path, _retain_the_tables)
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: broken)
     monkeypatch.setattr(pipeline, "play", _play_nothing)
     report = dry_run(catalogue.find(NAME))
     assert [each.split()[0] for each in report.left_behind] == 4 * ["AWS::DynamoDB::Table"]
@@ -184,8 +185,8 @@ def test_a_stack_that_cannot_be_created_says_which_resource_and_why(
     def break_it(template: dict[str, Any]) -> None:
         template["Resources"]["Broken"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"Metrics": []}}
 
-    changed = _copy(synthesized(NAME, 1_000, "sandbox"), tmp_path, break_it)
-    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: changed)
+    broken = changed(synthesized(NAME, 1_000, "sandbox"), tmp_path, break_it)
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: broken)
     with pytest.raises(DryRunFailed, match="Broken"):
         dry_run(catalogue.find(NAME))
 
@@ -200,7 +201,7 @@ def test_a_type_that_the_offline_aws_lacks_is_skipped_by_name(
         template["Resources"]["After"] = {"Type": "AWS::SNS::Topic", "DependsOn": ["Nat"]}
         template["Outputs"]["Gateway"] = {"Value": {"Ref": "Nat"}}
 
-    [stack] = Assembly.load(_copy(synthesized(NAME, 1_000, "sandbox"), tmp_path, add)).stacks
+    [stack] = Assembly.load(changed(synthesized(NAME, 1_000, "sandbox"), tmp_path, add)).stacks
     known = frozenset(each.type for each in stack.resources.values()) - {"AWS::EC2::NatGateway"}
     localised = localise(stack, known)
     assert [(each.logical_id, each.type) for each in localised.skipped] == [("Nat", "AWS::EC2::NatGateway")]
@@ -386,20 +387,7 @@ def _retain_the_tables(template: dict[str, Any]) -> None:
             resource["DeletionPolicy"] = "Retain"
 
 
-def _copy(assembly: Assembly, folder: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    """A copy of the assembly, with its one template changed."""
-    import shutil
-
-    copied = folder / "assembly"
-    shutil.copytree(assembly.directory, copied)
-    file = copied / assembly.stacks[0].template_file.name
-    template = json.loads(file.read_text())
-    change(template)
-    file.write_text(json.dumps(template))
-    return copied
-
-
-def _copy_without(assembly: Assembly, folder: Path, action: str) -> Path:
+def _without(assembly: Assembly, folder: Path, action: str) -> Path:
     def take_away(template: dict[str, Any]) -> None:
         for resource in template["Resources"].values():
             if resource["Type"] == "AWS::IAM::Policy":
@@ -413,7 +401,7 @@ def _copy_without(assembly: Assembly, folder: Path, action: str) -> Path:
                         "sts:GetCallerIdentity"
                     ]
 
-    return _copy(assembly, folder, take_away)
+    return changed(assembly, folder, take_away)
 
 
 @contextmanager

@@ -94,9 +94,10 @@ def synthesize(
 
 def new_app(output: Path, *, validate: bool = False) -> App:
     """A CDK app with the context of cdk.json, as the CDK command line would make it."""
-    from workbench.node import use_supported_node
+    from workbench.node import let_the_cdk_finish, use_supported_node
 
     use_supported_node()
+    let_the_cdk_finish()
     from aws_cdk import App
 
     context = json.loads((ROOT / "cdk.json").read_text())["context"]

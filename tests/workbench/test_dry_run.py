@@ -226,28 +226,40 @@ def test_the_json_of_a_run_is_the_one_thing_on_stdout() -> None:
     assert document["seconds"] == pytest.approx(sum(document["phases"].values()), abs=0.01)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupted_run_ends_in_one_line_and_leaves_nothing(
     tmp_path: Path, number: signal.Signals
 ) -> None:
+    playing = lambda: _lines(tmp_path) > 3  # noqa: E731
+    _interrupt(["dry-run", NAME], tmp_path, number, when=playing)
+
+
+def test_an_interrupted_synthesis_ends_in_one_line_and_leaves_nothing(tmp_path: Path) -> None:
+    synthesizing = lambda: any(tmp_path.glob("blueprint-*")) and any(tmp_path.glob("jsii-kernel-*"))  # noqa: E731
+    _interrupt(["cost", NAME], tmp_path, signal.SIGINT, when=synthesizing)
+
+
+def _interrupt(command: list[str], temporary: Path, number: signal.Signals, when: Callable[[], bool]) -> None:
+    """Send `number` to the whole process group, as a terminal does, once `when` holds."""
     run = subprocess.Popen(
-        [*BLUEPRINT, "dry-run", NAME],
-        env=os.environ | {"TMPDIR": str(tmp_path)},
+        [*BLUEPRINT, *command],
+        env=os.environ | {"TMPDIR": str(temporary)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
+        start_new_session=True,
     )
-    _eventually(lambda: any(tmp_path.glob("blueprint-*/aws/iam.jsonl")) and _lines(tmp_path) > 3, within=60)
-    run.send_signal(number)
+    _eventually(when, within=60)
+    os.killpg(run.pid, number)
     out, err = run.communicate(timeout=30)
     assert run.returncode == 1
     assert err.strip().splitlines() == [
         "blueprint: interrupted; what was started has been stopped and removed"
     ], err
     assert "Traceback" not in out
-    assert list(tmp_path.glob("blueprint-*")) == []
-    assert _processes_mentioning(str(tmp_path)) == []
+    assert list(temporary.iterdir()) == []
+    assert _processes_mentioning(str(temporary)) == []
 
 
 def test_a_port_that_is_taken_is_said_in_one_line() -> None:

@@ -8,6 +8,7 @@ One module a command, each with a function `command`; what is slow to import is 
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +43,9 @@ for name, command in COMMANDS.items():
 
 
 def main() -> None:
-    """Run the command line and exit."""
+    """Run the command line and exit. Being told to end is as Ctrl-C: everything is put away first."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler)
     sys.exit(run(sys.argv[1:]))
 
 

@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import importlib
 import shutil
-import signal
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -80,7 +78,6 @@ def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
     options = options or Options()
     report = Report(blueprint.name, blueprint.title, blueprint.promise)
     with ExitStack() as ending:
-        _terminate_as_interrupt(ending)
         scratch = _folder()
         ending.callback(shutil.rmtree, scratch, ignore_errors=True)
         run = Run(blueprint, options, report, scratch)
@@ -325,14 +322,3 @@ def _folder() -> Path:
         raise Misuse(
             f"no folder for temporary files can be made ({problem.strerror}); set TMPDIR to one"
         ) from None
-
-
-def _terminate_as_interrupt(ending: ExitStack) -> None:
-    """While the run lasts, being told to end is as Ctrl-C: everything is put away first."""
-    if threading.current_thread() is not threading.main_thread():
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    ending.callback(signal.signal, signal.SIGTERM, signal.signal(signal.SIGTERM, interrupt))

@@ -74,13 +74,13 @@ def play(world: World) -> None:
             answer = shortener.post_link({"url": url})
             assert answer.status == 422, f"{url}: {answer.text}"
 
-    with world.step("twenty want one alias, four at a time: exactly one gets it"):
+    with world.step("twelve want one alias, three at a time: exactly one gets it"):
         alias = f"sale-{world.run_id}"
         answers = at_once(
-            20, lambda n: shortener.post_link({"url": f"https://example.com/{n}", "alias": alias})
+            12, lambda n: shortener.post_link({"url": f"https://example.com/{n}", "alias": alias})
         )
         statuses = sorted(answer.status for answer in answers)
-        assert statuses == [201] + 19 * [409]
+        assert statuses == [201] + 11 * [409]
         [winner] = [answer.json()["url"] for answer in answers if answer.status == 201]
         assert shortener.follow(alias).headers["location"] == winner
 
@@ -204,11 +204,11 @@ class Shortener:
         return int(answer.json()["total"])
 
     def list_all(self, *, token: str | None = None) -> list[dict[str, Any]]:
-        """Every link of the owner, four a page."""
+        """Every link of the owner, five a page."""
         found: list[dict[str, Any]] = []
         cursor = ""
         while True:
-            page = self._world.http.get(f"{self.url}/api/links?limit=4{cursor}", bearer=token or self._token)
+            page = self._world.http.get(f"{self.url}/api/links?limit=5{cursor}", bearer=token or self._token)
             assert page.status == 200, page.text
             found += page.json()["links"]
             if not page.json()["next_cursor"]:
@@ -233,6 +233,6 @@ class Shortener:
 
 
 def at_once(count: int, call: Callable[[int], Response]) -> list[Response]:
-    """`count` calls from four threads. (A test sends fifty truly at once; offline, each would be a process.)"""
-    with ThreadPoolExecutor(4) as pool:
+    """`count` calls from three threads. (A test sends fifty truly at once; offline, each would be a process.)"""
+    with ThreadPoolExecutor(3) as pool:
         return list(pool.map(call, range(count)))

@@ -23,6 +23,7 @@ import shutil
 import signal
 import sys
 import threading
+from functools import cache
 from typing import Any
 
 import ministack.app as app
@@ -76,6 +77,8 @@ def answer_to_aws_names(port: int) -> None:
         return connect_target(origin, viewer_is_https)
 
     cloudfront._origin_connect_target = target
+    # Every request to an origin would read all of the system's certificates anew.
+    cloudfront._origin_ssl_context = cache(cloudfront._origin_ssl_context)
     cloudfront._is_aws_owned_host = lambda host: host != "localhost" and is_aws_owned(host)
 
 
@@ -115,7 +118,7 @@ def write_no_log_group_anew() -> None:
 def cache_at_the_edge() -> None:
     """Put a cache in front of `handle_viewer_request`, keyed and timed by the behaviour's cache policy."""
     forward = cloudfront.handle_viewer_request
-    cache = EdgeCache()
+    kept_responses = EdgeCache()
 
     async def handle(
         dist: dict[str, Any],
@@ -135,14 +138,14 @@ def cache_at_the_edge() -> None:
             return await forward(dist, method, path, raw_uri, raw_query, headers, *rest)
         config = policy["Config"]
         key = (dist["Id"], method, raw_uri, _varying(config, raw_query, headers))
-        if found := cache.get(key):
+        if found := kept_responses.get(key):
             (status, kept, body), age = found
             return status, {**kept, "X-Cache": "Hit from cloudfront", "Age": str(age)}, body
         response = await forward(dist, method, path, raw_uri, raw_query, headers, *rest)
         status, kept, _ = response
         times = CachePolicy(*(float(config.get(name, 0)) for name in ("MinTTL", "DefaultTTL", "MaxTTL")))
         lowered = {str(name).lower(): str(value) for name, value in kept.items()}
-        cache.put(key, response, seconds_kept(status, lowered, times, _error_seconds(dist)))
+        kept_responses.put(key, response, seconds_kept(status, lowered, times, _error_seconds(dist)))
         return response
 
     cloudfront.handle_viewer_request = handle

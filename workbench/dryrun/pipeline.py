@@ -11,10 +11,11 @@ from __future__ import annotations
 import importlib
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
 from pathlib import Path
@@ -35,6 +36,7 @@ from workbench.review import cost
 from workbench.review.numbers import dollars
 
 LOG_LINES_SHOWN = 30
+ALWAYS_NEEDED = ("cloudformation", "ssm", "lambda", "s3", "iam", "logs", *inventory.services())
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,28 @@ class Run:
     options: Options
     report: Report
     scratch: Path
+    _clients: dict[tuple[str, str], Any] = field(default_factory=dict)
+
+    def clients_at(self, endpoint: Endpoint) -> Callable[[str, str], Any]:
+        """`client(service, region)`, each made once. Making one takes longer than most calls."""
+
+        def client(service: str, region: str) -> Any:
+            key = (service, region)
+            if key not in self._clients:
+                self._clients[key] = endpoint.client(service, region)
+            return self._clients[key]
+
+        return client
+
+    def make_clients_meanwhile(self, endpoint: Endpoint) -> None:
+        """Make the clients that every run needs, while the offline AWS starts."""
+        client = self.clients_at(endpoint)
+
+        def make() -> None:
+            for service in ALWAYS_NEEDED:
+                client(service, DEFAULT_REGION)
+
+        threading.Thread(target=make, name="clients", daemon=True).start()
 
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
@@ -85,6 +109,7 @@ def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
             _on(options.endpoint, run, _synthesize(run), emulator=None)
             return report
         emulator = _start(run, ending)
+        run.make_clients_meanwhile(emulator.endpoint)
         assembly = _synthesize(run)
         with run.phase("engines"):
             emulator.wait_until_ready()
@@ -113,10 +138,7 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
     """Deploy, play and destroy at `endpoint`; `emulator` when it is our own."""
     report = run.report
 
-    @lru_cache
-    def client(service: str, region: str) -> Any:
-        return endpoint.client(service, region)
-
+    client = run.clients_at(endpoint)
     with run.phase("localise"):
         known = emulator.known_types() if emulator else None
         localised = {stack.artifact_id: localise(stack, known) for stack in assembly.stacks}

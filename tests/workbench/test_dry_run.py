@@ -117,6 +117,16 @@ def test_the_edge_keeps_a_response_as_its_cache_control_says(emulator: Emulator)
         assert http.get(f"{edge}/not-kept").headers["x-cache"] == "Miss from cloudfront"
         assert http.get(f"{edge}/not-kept").headers["x-cache"] == "Miss from cloudfront"
         assert http.get(f"{edge}/null-body").status == 204
+        [group] = emulator.endpoint.client("logs").describe_log_groups()["logGroups"]
+        logged = emulator.endpoint.client("logs").filter_log_events(logGroupName=group["logGroupName"])[
+            "events"
+        ]
+        printed = [
+            event["message"]
+            for event in logged
+            if not event["message"].startswith(("START", "END", "REPORT"))
+        ]
+        assert printed == ["call 1", "of /kept", "call 2", "of /not-kept", "call 3", "of /not-kept"]
 
 
 def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:

@@ -8,22 +8,23 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import TracebackType
-from typing import Any
-
-import boto3
-import trustme
-import urllib3
-from botocore.config import Config
+from typing import TYPE_CHECKING, Any
 
 from workbench.assembly import DEFAULT_REGION
 from workbench.errors import DryRunFailed, Misuse
 from workbench.node import use_supported_node
 
+if TYPE_CHECKING:
+    import boto3
+
+# The SDK, urllib3 and trustme are imported where they are used: by then the offline AWS is starting.
 LOOPBACK = "127.0.0.1"
 READY_WITHIN = 60.0
 
@@ -33,6 +34,17 @@ _CERTIFICATE_NAMES = (
     "*.execute-api.localhost",
     f"cognito-idp.{DEFAULT_REGION}.amazonaws.com",
 )
+
+
+_making = threading.Lock()  # a session makes one client at a time
+
+
+@cache
+def _session() -> boto3.Session:
+    """One for all: what it reads to make a client, it reads once."""
+    import boto3
+
+    return boto3.Session("test", "test")
 
 
 @dataclass(frozen=True)
@@ -47,25 +59,27 @@ class Endpoint:
 
     def client(self, service: str, region: str = DEFAULT_REGION, **config: Any) -> Any:
         """A client of `service` at this endpoint; `config` goes to botocore's Config."""
+        from botocore.config import Config
+
         settings = Config(retries={"mode": "standard", "total_max_attempts": 4}, max_pool_connections=64)
-        make: Any = boto3.Session("test", "test", region_name=region).client  # too many overloads to check
-        return make(
-            service,
-            endpoint_url=self.url,
-            verify=self.ca_bundle or True,
-            config=settings.merge(Config(**config)),
-        )
+        with _making:
+            make: Any = _session().client  # too many overloads to check
+            return make(
+                service,
+                region_name=region,
+                endpoint_url=self.url,
+                verify=self.ca_bundle or True,
+                config=settings.merge(Config(**config)),
+            )
 
 
 def endpoint_at(url: str) -> Endpoint:
-    """A LocalStack-compatible endpoint, by localstack-client's conventions; `AWS_CA_BUNDLE` is honoured.
+    """A LocalStack-compatible endpoint, by localstack-client's conventions.
 
-    Raises `Misuse` when nothing answers there.
+    These are: one URL for every service, the credentials `test` and `test`, us-east-1; and, as everywhere,
+    `AWS_CA_BUNDLE` for who is trusted there. Raises `Misuse` when nothing answers.
     """
-    from localstack_client import config
-
-    os.environ["AWS_ENDPOINT_URL"] = url
-    endpoint = Endpoint(config.get_service_endpoint("sts") or url, os.environ.get("AWS_CA_BUNDLE"))
+    endpoint = Endpoint(url, os.environ.get("AWS_CA_BUNDLE"))
     try:
         endpoint.client("sts", connect_timeout=3, read_timeout=10).get_caller_identity()
     except Exception as problem:
@@ -122,6 +136,8 @@ class Emulator:
 
     def wait_until_ready(self) -> None:
         """Return once the offline AWS answers. Raises `DryRunFailed` when it ends or takes too long."""
+        import urllib3
+
         health = f"{self.endpoint.url}/_ministack/health"
         pool = urllib3.PoolManager(ca_certs=self.endpoint.ca_bundle)
         until = time.monotonic() + READY_WITHIN
@@ -192,6 +208,8 @@ class Emulator:
 
 def _write_certificates(folder: Path) -> tuple[str, str]:
     """A server certificate with its key, and the authority's: paths of both files."""
+    import trustme
+
     authority = trustme.CA()
     server = authority.issue_cert(*_CERTIFICATE_NAMES)
     certificate, bundle = folder / "server.pem", folder / "ca.pem"

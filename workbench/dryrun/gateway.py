@@ -8,6 +8,7 @@ imports and extends MiniStack (pinned to one version; tests/workbench/test_dry_r
 * CloudFront keeps responses as long as its cache policy says (`edge.py`), and reaches API Gateway origins
   by their AWS names, so that the distribution deploys as it is;
 * API Gateway answers to its AWS host names, its JWT authorizer works with TLS, and it sends null bodies;
+* Python workers are forked from a process that has their libraries (`forkserver.py`), and say where a log ends;
 * what a function writes after its log group was deleted makes no new one;
 * the resource types it provisions are written to `$BLUEPRINT_TYPES_FILE`;
 * the process ends when its standard input does, so that it never outlives a killed parent.
@@ -15,23 +16,27 @@ imports and extends MiniStack (pinned to one version; tests/workbench/test_dry_r
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import json
 import os
+import queue
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from functools import cache
 from typing import Any
 
 import ministack.app as app
-from ministack.core import iam_evaluator
+from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import apigateway, cloudfront, cloudwatch_logs, lambda_svc
 from ministack.services.cloudformation import provisioners
 
 from workbench.dryrun.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
+from workbench.dryrun.forkserver import ForkServer
 
 _EXECUTE_API_NAME = re.compile(
     r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
@@ -103,13 +108,58 @@ def send_empty_bodies() -> None:
     app._send_response = send
 
 
+def fork_workers() -> None:
+    """Python functions run in forks of a process that has their libraries loaded, not in new interpreters."""
+    server = ForkServer()
+
+    class _Subprocess:
+        """The module `subprocess`, but that Python workers are forked."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(subprocess, name)
+
+        @staticmethod
+        def Popen(command: list[str], **options: Any) -> Any:  # noqa: N802 (its name there)
+            if len(command) == 2 and command[1].endswith("_worker.py"):
+                return server.popen(command[1], options["cwd"], options["env"])
+            return subprocess.Popen(command, **options)
+
+    lambda_runtime.subprocess = _Subprocess()
+
+
+def mark_the_end_of_a_log() -> None:
+    """A Python worker says where the log of an invocation ends, so that nobody waits to see whether it did."""
+    end = "\x00end of log"
+    answered = "        _real_stdout.flush()\n\nrun()"
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if answered not in script:
+        raise RuntimeError("MiniStack's Python worker is not as this version of the gateway knows it")
+    marked = f"        sys.stderr.write({end!r} + chr(10))\n        sys.stderr.flush()\n{answered}"
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(answered, marked)
+    drain = lambda_runtime.Worker._drain_stderr_bounded
+
+    def read_to_the_end(worker: Any, *arguments: Any, hard_cap: float = 0.25, **options: Any) -> str:
+        if not str(worker.config.get("Runtime", "")).startswith("python"):
+            return str(drain(worker, *arguments, hard_cap=hard_cap, **options))
+        lines: list[str] = []
+        with contextlib.suppress(queue.Empty):
+            while not (line := worker._stderr_queue.get(timeout=hard_cap)).endswith(end):
+                lines.append(line)
+            lines.append(line.removesuffix(end))
+        return "\n".join(lines).rstrip("\n")
+
+    lambda_runtime.Worker._drain_stderr_bounded = read_to_the_end
+
+
 def write_no_log_group_anew() -> None:
     """A log group that was declared and is gone stays gone: on AWS, no role here may create one."""
     emit = lambda_svc._emit_lambda_logs
 
     def emit_where_there_is_a_group(func: dict[str, Any], *args: Any, **kwargs: Any) -> None:
-        declared = ((func.get("config") or func).get("LoggingConfig") or {}).get("LogGroup")
-        if not declared or declared in cloudwatch_logs._log_groups:
+        config = func.get("config") or func
+        usual = f"/aws/lambda/{config.get('FunctionName')}"  # which Lambda makes where none is declared
+        group = (config.get("LoggingConfig") or {}).get("LogGroup", usual)
+        if group == usual or group in cloudwatch_logs._log_groups:
             emit(func, *args, **kwargs)
 
     lambda_svc._emit_lambda_logs = emit_where_there_is_a_group
@@ -197,6 +247,8 @@ def main() -> None:
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
     send_empty_bodies()
+    fork_workers()
+    mark_the_end_of_a_log()
     write_no_log_group_anew()
     cache_at_the_edge()
     app._port_is_bindable = lambda *_: False  # port 443 belongs to the machine, not to a dry run

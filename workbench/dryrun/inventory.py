@@ -64,11 +64,6 @@ LISTED: dict[str, tuple[str, str, dict[str, Any], Callable[[Any], list[str]]]] =
 }
 
 
-def services() -> list[str]:
-    """The services that `take` may ask."""
-    return list(dict.fromkeys(service for service, *_ in LISTED.values()))
-
-
 def take(client: ClientOf, region: str, types: frozenset[str]) -> set[tuple[str, str]]:
     """(type, name) of everything of `types` that stands in the region.
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import importlib
 import shutil
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -32,11 +31,8 @@ from workbench.dryrun.report import Report
 from workbench.dryrun.synthesis import assembly_for
 from workbench.dryrun.world import Step, StepFailed, World, explain
 from workbench.errors import DryRunFailed, Misuse, NotPriced
-from workbench.review import cost
-from workbench.review.numbers import dollars
 
 LOG_LINES_SHOWN = 30
-ALWAYS_NEEDED = ("cloudformation", "ssm", "lambda", "s3", "iam", "logs", *inventory.services())
 
 
 @dataclass(frozen=True)
@@ -73,16 +69,6 @@ class Run:
 
         return client
 
-    def make_clients_meanwhile(self, endpoint: Endpoint) -> None:
-        """Make the clients that every run needs, while the offline AWS starts."""
-        client = self.clients_at(endpoint)
-
-        def make() -> None:
-            for service in ALWAYS_NEEDED:
-                client(service, DEFAULT_REGION)
-
-        threading.Thread(target=make, name="clients", daemon=True).start()
-
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Time what is inside as the phase `name`."""
@@ -109,7 +95,6 @@ def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
             _on(options.endpoint, run, _synthesize(run), emulator=None)
             return report
         emulator = _start(run, ending)
-        run.make_clients_meanwhile(emulator.endpoint)
         assembly = _synthesize(run)
         with run.phase("engines"):
             emulator.wait_until_ready()
@@ -146,7 +131,8 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
     regions = sorted({stack.region for stack in assembly.stacks})
     types = frozenset(resource.type for resource in assembly.resources)
     assets = [asset for stack in assembly.stacks for asset in stack.assets if not _is_template(asset.path)]
-    before = {region: inventory.take(client, region, types) for region in regions}
+    nothing: set[tuple[str, str]] = set()  # stands in an offline AWS of our own, which has just started
+    before = {region: nothing if emulator else inventory.take(client, region, types) for region in regions}
     deployed: list[deploy.Deployed] = []
     orderly = True
     try:
@@ -282,6 +268,9 @@ def _destroy(report: Report, deployed: list[deploy.Deployed], client: Callable[[
 
 def _left(kind: str, name: str, assembly: Assembly, deployed: list[deploy.Deployed]) -> str:
     """What was left, with what it costs a month when nobody uses it."""
+    from workbench.review import cost
+    from workbench.review.numbers import dollars
+
     owned = {
         physical: stack.resources[logical_id].name
         for stack, standing in zip(assembly.stacks, deployed, strict=False)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
@@ -123,11 +123,8 @@ def offline(bench: Bench, name: str) -> Iterator[Offline]:
 
         standing: list[deploy.Deployed] = []
         for region in sorted({stack.region for stack in assembly.stacks}):
-            deploy.prepare(client, region)
             assets = [asset for stack in assembly.stacks for asset in stack.assets]
-            deploy.publish(
-                [asset for asset in assets if not asset.path.name.endswith(".template.json")], client, region
-            )
+            deploy.prepare(assets, client, region, ExitStack())  # it goes with the offline AWS
         for stack in assembly.stacks:
             template = localise(stack, emulator.known_types()).template
             deploy.create(stack, template, client, standing)

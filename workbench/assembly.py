@@ -47,7 +47,7 @@ class Unresolved:
 
 @dataclass(frozen=True)
 class Asset:
-    """A file or folder to publish before the stack that needs it."""
+    """A file or folder to publish before the stack that needs it; a stack's own template is none."""
 
     id: str
     path: Path
@@ -315,7 +315,8 @@ def _stack(directory: Path, artifact_id: str, artifact: dict[str, Any], artifact
     for dependency in artifact.get("dependencies", []):
         other = artifacts.get(dependency, {})
         if other.get("type") == "cdk:asset-manifest":
-            assets.extend(_assets(directory / other["properties"]["file"]))
+            published = _assets(directory / other["properties"]["file"])
+            assets.extend(asset for asset in published if asset.path != template_file)
         elif other.get("type") == "aws:cloudformation:stack":
             stack_dependencies.append(dependency)
     return Stack(

@@ -11,6 +11,7 @@ import os
 import time
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,34 +35,42 @@ class Deployed:
     physical_ids: dict[str, str]
 
 
-def prepare(client: ClientOf, region: str) -> None:
-    """What `cdk bootstrap` leaves in an account, as far as a deployment needs it; safe to repeat."""
-    client("ssm", region).put_parameter(
-        Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String", Overwrite=True
-    )
-    client("lambda", region).publish_layer_version(LayerName=LAYER_NAME, Content={"ZipFile": _zip_of([])})
+def prepare(assets: Iterable[Asset], client: ClientOf, region: str, undo: ExitStack) -> None:
+    """Put there what a deployment needs in a region: bootstrap's version, the stand-in layer, and the assets.
+
+    Closing `undo` takes away again what was put there, and leaves alone what was there before: the endpoint
+    may be somebody else's. The layer stays; it is empty, and its version must be the same the next time.
+    """
+    _state_bootstrap(client("ssm", region), undo)
+    _provide_layer(client("lambda", region))
+    _upload(assets, client("s3", region), region, undo)
 
 
-def publish(assets: Iterable[Asset], client: ClientOf, region: str) -> None:
-    """Upload `assets` to their buckets."""
-    s3 = client("s3", region)
-    buckets: set[str] = set()
+def _state_bootstrap(ssm: Any, undo: ExitStack) -> None:
+    try:
+        ssm.put_parameter(Name=BOOTSTRAP_PARAMETER, Value=BOOTSTRAP_VERSION, Type="String")
+    except ssm.exceptions.ParameterAlreadyExists:
+        return
+    undo.callback(ssm.delete_parameter, Name=BOOTSTRAP_PARAMETER)
+
+
+def _provide_layer(functions: Any) -> None:
+    if not functions.list_layer_versions(LayerName=LAYER_NAME)["LayerVersions"]:
+        functions.publish_layer_version(LayerName=LAYER_NAME, Content={"ZipFile": _zip_of([])})
+
+
+def _upload(assets: Iterable[Asset], s3: Any, region: str, undo: ExitStack) -> None:
+    there = {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}
     for asset in assets:
-        if asset.bucket not in buckets:
-            _make_bucket(s3, asset.bucket, region)
-            buckets.add(asset.bucket)
+        if asset.bucket not in there:
+            where = {"LocationConstraint": region}
+            options = {} if region == "us-east-1" else {"CreateBucketConfiguration": where}
+            s3.create_bucket(Bucket=asset.bucket, **options)
+            undo.callback(s3.delete_bucket, Bucket=asset.bucket)
+            there.add(asset.bucket)
         body = _zip_folder(asset.path) if asset.is_folder else asset.path.read_bytes()
         s3.put_object(Bucket=asset.bucket, Key=asset.key, Body=body)
-
-
-def remove_assets(assets: Iterable[Asset], client: ClientOf, region: str) -> None:
-    """Take the published assets and their buckets away again."""
-    s3 = client("s3", region)
-    keys = {(asset.bucket, asset.key) for asset in assets}
-    for bucket, key in keys:
-        s3.delete_object(Bucket=bucket, Key=key)
-    for bucket in {bucket for bucket, _ in keys}:
-        s3.delete_bucket(Bucket=bucket)
+        undo.callback(s3.delete_object, Bucket=asset.bucket, Key=asset.key)
 
 
 def create(stack: Stack, template: dict[str, Any], client: ClientOf, standing: list[Deployed]) -> None:
@@ -159,17 +168,6 @@ def _in_progress(cloudformation: Any, name: str) -> str:
         ", ".join(sorted(each for each, status in latest.items() if status.endswith("_IN_PROGRESS")))
         or "nothing"
     )
-
-
-def _make_bucket(s3: Any, bucket: str, region: str) -> None:
-    from botocore.exceptions import ClientError
-
-    where = {} if region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": region}}
-    try:
-        s3.create_bucket(Bucket=bucket, **where)
-    except ClientError as problem:
-        if problem.response["Error"]["Code"] not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
-            raise
 
 
 def _zip_folder(folder: Path) -> bytes:

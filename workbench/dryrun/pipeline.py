@@ -121,25 +121,23 @@ def _synthesize(run: Run) -> Assembly:
 
 def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | None) -> None:
     """Deploy, play and destroy at `endpoint`; `emulator` when it is our own."""
-    report = run.report
-
-    client = run.clients_at(endpoint)
+    report, client = run.report, run.clients_at(endpoint)
     with run.phase("localise"):
         known = emulator.known_types() if emulator else None
         localised = {stack.artifact_id: localise(stack, known) for stack in assembly.stacks}
         _count(report, assembly, localised)
     regions = sorted({stack.region for stack in assembly.stacks})
     types = frozenset(resource.type for resource in assembly.resources)
-    assets = [asset for stack in assembly.stacks for asset in stack.assets if not _is_template(asset.path)]
+    assets = [asset for stack in assembly.stacks for asset in stack.assets]
     nothing: set[tuple[str, str]] = set()  # stands in an offline AWS of our own, which has just started
     before = {region: nothing if emulator else inventory.take(client, region, types) for region in regions}
     deployed: list[deploy.Deployed] = []
+    undo = ExitStack()
     orderly = True
     try:
         with run.phase("deploy"):
             for region in regions:
-                deploy.prepare(client, region)
-                deploy.publish(assets, client, region)
+                deploy.prepare(assets, client, region, undo)
             for stack in assembly.stacks:
                 deploy.create(stack, localised[stack.artifact_id].template, client, deployed)
         already = len(emulator.decisions()) if emulator else 0
@@ -156,8 +154,8 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
         if orderly and not run.options.keep:
             with run.phase("destroy"):
                 _destroy(report, deployed, client)
+                undo.close()
                 for region in regions:
-                    deploy.remove_assets(assets, client, region)
                     left = inventory.take(client, region, types) - before[region]
                     report.left_behind += [
                         _left(kind, name, assembly, deployed) for kind, name in sorted(left)
@@ -310,10 +308,6 @@ def _last_log_lines(
                     for event in found["events"]
                 ]
     return [line for _, line in sorted(lines)][-LOG_LINES_SHOWN:]
-
-
-def _is_template(path: Path) -> bool:
-    return path.name.endswith(".template.json")
 
 
 def how_to_talk_to(emulator: Emulator) -> list[str]:

@@ -204,12 +204,6 @@ def test_its_page_is_complete_and_current(
     golden(page, pages.fill(text, parts))
 
 
-@pytest.mark.golden
-def test_the_first_page_lists_the_catalogue(golden: Golden) -> None:
-    page = ROOT / "README.md"
-    golden(page, pages.fill(page.read_text(), {"catalogue": pages.catalogue_table(catalogue.every())}))
-
-
 # 8. Every function has its own role, no `*` action, a timeout, a log that ends, tracing, alarms, and a place for
 #    what fails. And what the offline AWS does not check: see also tests/test_grants.py.
 
@@ -268,6 +262,60 @@ def test_every_alarm_tells_somebody(production: Assembly) -> None:
     for alarm in _all(production, "AWS::CloudWatch::Alarm"):
         assert {str(action) for action in alarm.properties.get("AlarmActions", [])} & topics, alarm.name
         assert alarm.properties["ActionsEnabled"] is True, alarm.name
+
+
+def test_every_alarm_may_tell(production: Assembly) -> None:
+    """Where a topic has a policy, it must let CloudWatch publish: on AWS, SNS's own policy is gone then."""
+    told = {
+        str(action)
+        for alarm in _all(production, "AWS::CloudWatch::Alarm")
+        for action in alarm.properties["AlarmActions"]
+    }
+    for policy in _all(production, "AWS::SNS::TopicPolicy"):
+        for topic in policy.properties["Topics"]:
+            allowed = [
+                statement
+                for statement in policy.properties["PolicyDocument"]["Statement"]
+                if statement["Effect"] == "Allow"
+                and statement["Principal"] == {"Service": "cloudwatch.amazonaws.com"}
+                and "sns:Publish" in _listed(statement["Action"])
+            ]
+            assert allowed or str(topic) not in told, policy.name
+
+
+def test_every_event_source_waits_for_its_grant(production: Assembly) -> None:
+    """AWS refuses a mapping whose function may not read the source yet; the offline AWS does not."""
+    for mapping in _all(production, "AWS::Lambda::EventSourceMapping"):
+        function = mapping.stack.resources[mapping.properties["FunctionName"].logical_id]
+        role = str(function.properties["Role"]).removesuffix(".Arn}") + "}"
+        policies = [
+            policy
+            for policy in _all(production, "AWS::IAM::Policy")
+            if role in [str(each) for each in policy.properties["Roles"]]
+            and {"sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"}
+            <= {
+                action
+                for each in policy.properties["PolicyDocument"]["Statement"]
+                for action in _listed(each["Action"])
+            }
+        ]
+        assert policies, f"{mapping.name}: its function may not read the queue"
+        assert {policy.logical_id for policy in policies} & set(_listed(mapping.raw.get("DependsOn", []))), (
+            mapping.name
+        )
+
+
+def test_every_integration_may_call_its_function(production: Assembly) -> None:
+    """The offline AWS asks for no permission there; AWS does."""
+    permitted = {
+        str(each.properties["FunctionName"]).removesuffix(".Arn}")
+        for each in _all(production, "AWS::Lambda::Permission")
+        if each.properties["Principal"] == "apigateway.amazonaws.com" and each.properties.get("SourceArn")
+    }
+    for integration in _all(production, "AWS::ApiGatewayV2::Integration"):
+        assert str(integration.properties["IntegrationUri"]).removesuffix(".Arn}") in permitted, (
+            integration.name
+        )
 
 
 def test_every_queue_that_feeds_a_function_keeps_its_dead_letters(production: Assembly) -> None:

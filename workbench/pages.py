@@ -51,7 +51,7 @@ def diagram(mermaid: str) -> str:
 
 def transcript(report: Report) -> str:
     """What `blueprint dry-run` prints, without what differs from run to run."""
-    lines = [f"$ make dry-run SYSTEM={report.name}", "", report.title, ""]
+    lines = [report.title, ""]
     lines += [f" {'✓' if step.passed else '✗'}  {step.name}" for step in report.steps]
     refused = (
         "nothing refused that should not be" if not report.denied else f"{len(report.denied)} calls refused"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from math import ceil
 
-from aws_cdk import Aws
+from aws_cdk import ArnFormat, Aws
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -75,7 +75,14 @@ class JsonHttpApi(Construct):
         stage = self.stage.node.default_child
         assert isinstance(stage, apigw.CfnStage)
         stage.access_log_settings = apigw.CfnStage.AccessLogSettingsProperty(
-            destination_arn=self.access_log.log_group_arn, format=json.dumps(ACCESS_LOG)
+            # The group's own ARN: the one that CDK gives ends in ":*", for grants on its streams.
+            destination_arn=stack.format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name=self.access_log.log_group_name,
+                arn_format=ArnFormat.COLON_RESOURCE_NAME,
+            ),
+            format=json.dumps(ACCESS_LOG),
         )
         declare(
             self.api,

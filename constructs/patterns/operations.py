@@ -6,9 +6,10 @@ from typing import cast
 
 import cdk_monitoring_constructs as monitoring
 import jsii
-from aws_cdk import Aspects, Duration, IAspect
+from aws_cdk import Aspects, Aws, Duration, IAspect
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
@@ -63,6 +64,15 @@ class Operations(Construct):
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
         self.alarms = sns.Topic(self, "Alarms", enforce_ssl=True)
+        # A policy of our own takes the place of SNS's, and with it the leave that alarms would have had.
+        self.alarms.add_to_resource_policy(
+            iam.PolicyStatement(
+                actions=["sns:Publish"],
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                resources=[self.alarms.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": Aws.ACCOUNT_ID}},
+            )
+        )
         declare(self.alarms, publishes_per_month=NEVER.per_month)  # on a good month
         self._facade = monitoring.MonitoringFacade(
             self,

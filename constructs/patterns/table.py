@@ -14,7 +14,9 @@ from patterns.traffic import TableTraffic, declare
 
 
 class Table(dynamodb.Table):
-    """An on-demand table of string keys, encrypted, priced and limited by its declared traffic.
+    """An on-demand table of string keys, priced and limited by its declared traffic.
+
+    It is encrypted with a key of AWS's own, which is free; one in the account would be paid by the request.
 
     In production its data outlives the stack: deletion protection and point-in-time recovery, the latter
     but for a table whose items expire, each at the epoch second in its attribute `expires_with`.
@@ -37,7 +39,6 @@ class Table(dynamodb.Table):
             partition_key=_string(partition_key),
             sort_key=_string(sort_key) if sort_key else None,
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
-            encryption=dynamodb.TableEncryption.AWS_MANAGED,
             time_to_live_attribute=expires_with,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=stack.is_production and expires_with is None

@@ -160,7 +160,7 @@ class TestTable:
                     "BillingMode": "PAY_PER_REQUEST",
                     "DeletionProtectionEnabled": True,
                     "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
-                    "SSESpecification": {"SSEEnabled": True},
+                    "SSESpecification": Match.absent(),
                     "TimeToLiveSpecification": Match.absent(),
                 },
             },
@@ -406,6 +406,28 @@ class TestOperations:
             "AWS::CloudWatch::Alarm", {"MetricName": "ApproximateAgeOfOldestMessage", "Threshold": 180}
         )
         template.resource_count_is("AWS::CloudWatch::Dashboard", 1)
+        template.has_resource_properties(
+            "AWS::SNS::TopicPolicy",
+            {
+                "PolicyDocument": {
+                    "Statement": Match.array_with(
+                        [
+                            Match.object_like(
+                                {
+                                    "Action": "sns:Publish",
+                                    "Effect": "Allow",
+                                    "Principal": {"Service": "cloudwatch.amazonaws.com"},
+                                    "Condition": {
+                                        "StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}
+                                    },
+                                }
+                            )
+                        ]
+                    ),
+                    "Version": "2012-10-17",
+                }
+            },
+        )
 
     def test_a_sandbox_has_alarms_and_pays_for_no_dashboard(
         self, stack_of: Any, rate: Rate, load: Load

@@ -79,6 +79,21 @@ def _named_by_hand(template: Template) -> None:
     _of(template, "AWS::DynamoDB::Table")[0]["Properties"]["TableName"] = "links"
 
 
+def _with_a_deaf_topic(template: Template) -> None:
+    for policy in _of(template, "AWS::SNS::TopicPolicy"):
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        statements[:] = [each for each in statements if each["Effect"] == "Deny"]
+
+
+def _without_waiting_for_the_grant(template: Template) -> None:
+    for mapping in _of(template, "AWS::Lambda::EventSourceMapping"):
+        mapping.pop("DependsOn")
+
+
+def _without_leave_to_call(template: Template) -> None:
+    _remove(template, lambda each: each["Type"] == "AWS::Lambda::Permission")
+
+
 def _remove(template: Template, which: Callable[[dict[str, Any]], bool]) -> None:
     for logical_id in [each for each, resource in template["Resources"].items() if which(resource)]:
         del template["Resources"][logical_id]
@@ -95,6 +110,9 @@ GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
     (_sharing_a_role, contract.test_every_function_has_a_role_of_its_own),
     (_untraced, contract.test_every_function_is_bounded_traced_and_logged),
     (_with_an_endless_log, contract.test_every_function_is_bounded_traced_and_logged),
+    (_with_a_deaf_topic, contract.test_every_alarm_may_tell),
+    (_without_waiting_for_the_grant, contract.test_every_event_source_waits_for_its_grant),
+    (_without_leave_to_call, contract.test_every_integration_may_call_its_function),
     (_named_by_hand, contract.test_nothing_is_named_by_hand),
 ]
 

@@ -228,7 +228,6 @@ class Project:
         # the same moment it may hold back: it would be read anew.
         with suppress(OSError):
             shutil.copytree(ROOT / ".mypy_cache", root / ".mypy_cache")
-        (root / "README.md").write_text("<!-- generated: catalogue -->\n<!-- end -->\n")
 
     @property
     def environment(self) -> Mapping[str, str]:

@@ -1,8 +1,9 @@
 """Make `.venv` from the locks: `python3 tools/setup_environment.py [--dev]`.
 
 The only program here that runs before anything is installed, so it is standard library alone. It does
-nothing when the locks have not changed; interrupted, it is simply run again: the stamp that says "done" is
-written last. Two at once wait for one another.
+nothing when the locks have not changed. Interrupted or killed at any moment, it is simply run again: while it
+works, a file says that the environment is incomplete, and one that is found so is made anew. Two at once wait
+for one another.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import fcntl
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -19,6 +21,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
+INCOMPLETE = VENV / ".incomplete"
 SUPPORTED_NODE = ("v22.", "v24.")  # what this jsii release supports; also read by workbench/node.py
 
 
@@ -39,33 +42,44 @@ def main(arguments: list[str]) -> int:
 
 def install(locks: list[Path]) -> int:
     stamps = {path: VENV / f".{path.stem}.sha256" for path in locks}
-    stale = [path for path in locks if not is_current(path, stamps[path])]
-    if not stale and PYTHON.exists():
+    whole = not INCOMPLETE.exists() and runs(PYTHON)
+    stale = [path for path in locks if not is_current(path, stamps[path])] if whole else locks
+    if not stale:
         return 0
     started = time.monotonic()
-    if not runs(PYTHON):
+    if not whole:
         print("setting up .venv (once; a few minutes at most) …", flush=True)
         shutil.rmtree(VENV, ignore_errors=True)
-        if subprocess.call([sys.executable, "-m", "venv", str(VENV)]) != 0:
-            return fail("could not make .venv; on Debian and Ubuntu install the package python3-venv")
-        stale = locks
+        VENV.mkdir()
+    INCOMPLETE.touch()
+    if not whole and call([sys.executable, "-m", "venv", str(VENV)]) != 0:
+        return fail("could not make .venv; on Debian and Ubuntu install the package python3-venv")
     pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
     for path in stale:
         print(f"  installing {path.name} …", flush=True)
-        if subprocess.call([*pip, "--require-hashes", "-r", str(path)]) != 0:
+        if call([*pip, "--require-hashes", "-r", str(path)]) != 0:
             return fail(
                 f"pip could not install {path.name} (its own message is above); run the same command again"
             )
     # pip cannot hash a folder, so the project itself goes in by a step of its own, with nothing fetched.
-    if (
-        subprocess.call([*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)])
-        != 0
-    ):
-        return fail("pip could not install the project itself; remove .venv and run the same command again")
+    if call([*pip, "--no-index", "--no-deps", "--no-build-isolation", "--editable", str(ROOT)]) != 0:
+        return fail("pip could not install the project itself; run the same command again")
     for path in stale:
         stamps[path].write_text(digest(path))
+    INCOMPLETE.unlink()
     print(f"  .venv is ready ({time.monotonic() - started:.0f} s)", flush=True)
     return 0
+
+
+def call(command: list[str]) -> int:
+    """Run `command` to its end and return its exit code. Ctrl-C ends it too, without a word from it."""
+    child = subprocess.Popen(command, start_new_session=True)
+    try:
+        return child.wait()
+    except KeyboardInterrupt:
+        os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
+        raise
 
 
 def digest(lock: Path) -> str:

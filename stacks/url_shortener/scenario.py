@@ -55,11 +55,15 @@ def play(world: World) -> None:
             assert answer.headers["cache-control"] == "no-store"
 
     with world.step("a link that is to expire soon redirects until then"):
-        soon = datetime.now(UTC) + timedelta(seconds=2)
-        answer = shortener.post_link({"url": "https://example.com/soon", "expires_at": soon.isoformat()})
-        assert answer.status == 201, answer.text
-        expiring = answer.json()["code"]
-        assert shortener.follow(expiring).status == 302
+        for seconds in (2, 20):  # where two seconds are over before one has looked, take twenty
+            soon = datetime.now(UTC) + timedelta(seconds=seconds)
+            answer = shortener.post_link({"url": "https://example.com/soon", "expires_at": soon.isoformat()})
+            assert answer.status == 201, answer.text
+            expiring = answer.json()["code"]
+            redirect = shortener.follow(expiring)
+            if redirect.status == 302:
+                break
+        assert redirect.status == 302
 
     with world.step("a HEAD answers as a GET, without a body"):
         code = next(iter(made))
@@ -94,7 +98,7 @@ def play(world: World) -> None:
         assert shortener.post_link({"url": "https://example.com/other"}, headers=key).status == 422
 
     with world.step("the owner's list has every link, newest first, page by page"):
-        world.eventually(lambda: len(shortener.list_all()) == len(made) + 3, what="all links in the list")
+        world.eventually(lambda: len(shortener.list_all()) >= len(made) + 3, what="all links in the list")
         listed = shortener.list_all()
         assert [link["created_at"] for link in listed] == sorted(
             (each["created_at"] for each in listed), reverse=True
@@ -155,7 +159,7 @@ def play(world: World) -> None:
             assert answer.headers["location"] == shortener.as_header(url)
 
     with world.step("an expired link is gone, for good, also at the edge"):
-        world.eventually(lambda: shortener.follow(expiring).status == 410, within=10, what="the link expires")
+        world.eventually(lambda: shortener.follow(expiring).status == 410, within=30, what="the link expires")
 
     with world.step("the promise: every code still points at the one URL it was made for"):
         for code, url in made.items():

@@ -64,15 +64,20 @@ LISTED: dict[str, tuple[str, str, dict[str, Any], Callable[[Any], list[str]]]] =
 }
 
 
-def take(client: ClientOf, region: str, types: frozenset[str]) -> set[tuple[str, str]]:
-    """(type, name) of everything of `types` that stands in the region.
+ALWAYS_LISTED = frozenset(
+    {"AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Lambda::Function"}
+)  # easily forgotten
 
-    Roles and log groups are always looked at: they are what deployments forget.
-    """
+
+def services(types: frozenset[str]) -> set[str]:
+    """The services that `take` asks."""
+    return {LISTED[kind][0] for kind in (types | ALWAYS_LISTED) & LISTED.keys()}
+
+
+def take(client: ClientOf, region: str, types: frozenset[str]) -> set[tuple[str, str]]:
+    """(type, name) of everything of `types` that stands in the region, and of what is `ALWAYS_LISTED`."""
     found = set()
-    for kind in sorted(
-        (types | {"AWS::IAM::Role", "AWS::Logs::LogGroup", "AWS::Lambda::Function"}) & LISTED.keys()
-    ):
+    for kind in sorted((types | ALWAYS_LISTED) & LISTED.keys()):
         service, call, arguments, read = LISTED[kind]
         answer = getattr(client(service, region), call)(**arguments)
         found |= {(kind, name) for name in read(answer)}

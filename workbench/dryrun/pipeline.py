@@ -97,6 +97,7 @@ def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
         emulator = _start(run, ending)
         assembly = _synthesize(run)
         with run.phase("engines"):
+            _make_clients(run, emulator.endpoint, assembly)
             emulator.wait_until_ready()
         _on(emulator.endpoint, run, assembly, emulator)
         if options.keep:
@@ -117,6 +118,15 @@ def _synthesize(run: Run) -> Assembly:
     with run.phase("synth"):
         folder = assembly_for(run.blueprint, run.options.users, run.options.stage, run.scratch)
         return Assembly.load(folder)
+
+
+def _make_clients(run: Run, endpoint: Endpoint, assembly: Assembly) -> None:
+    """Make the clients that the run will need, which takes its time, while the offline AWS starts."""
+    client = run.clients_at(endpoint)
+    types = frozenset(resource.type for resource in assembly.resources)
+    for region in {stack.region for stack in assembly.stacks}:
+        for service in {"cloudformation", "ssm", "s3", *inventory.services(types)}:
+            client(service, region)
 
 
 def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | None) -> None:

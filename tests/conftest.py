@@ -12,6 +12,11 @@ from workbench import catalogue
 from workbench.assembly import Assembly
 from workbench.blueprint import Blueprint, Stage
 from workbench.dryrun.report import Report
+from workbench.node import let_the_cdk_finish, use_supported_node
+
+# Before any test module imports the CDK, which starts Node.js as it is imported.
+use_supported_node()
+let_the_cdk_finish()
 
 ROOT = catalogue.ROOT
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import re
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,16 +43,17 @@ HEAVY = {"aws_cdk": {"patterns", "stacks", "workbench.catalogue", "workbench.blu
 
 
 def _tracked() -> list[Path]:
-    listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    if listed.returncode != 0:  # not a checkout: every file that is not made by a tool
-        made = (".venv", "node_modules", "cdk.out", ".blueprint", "__pycache__", ".git", "cache")
-        return [each for each in ROOT.rglob("*") if each.is_file() and not any(m in str(each) for m in made)]
-    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+    git = shutil.which("git")
+    if git and (ROOT / ".git").exists():
+        asked = [git, "ls-files", "--cached", "--others", "--exclude-standard"]
+        names = subprocess.run(
+            asked, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.splitlines()
+        return [ROOT / name for name in names if (ROOT / name).is_file()]
+    made = (".venv", "node_modules", "cdk.out", ".blueprint", "__pycache__", "cache", ".hypothesis")
+    return [
+        each for each in ROOT.rglob("*") if each.is_file() and not any(name in str(each) for name in made)
+    ]
 
 
 def _modules() -> dict[str, Path]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.assemblies import changed
 from tests.conftest import ROOT, Synthesized
@@ -22,7 +23,7 @@ from workbench.assembly import Assembly
 from workbench.dryrun import grants, pipeline
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http
-from workbench.dryrun.pipeline import dry_run
+from workbench.dryrun.pipeline import Options, dry_run
 from workbench.errors import DryRunFailed, Misuse
 
 BLUEPRINT = [sys.executable, "-m", "workbench"]
@@ -199,6 +200,30 @@ def test_a_stack_that_cannot_be_created_says_which_resource_and_why(
     monkeypatch.setattr(pipeline, "assembly_for", lambda *_: broken)
     with pytest.raises(DryRunFailed, match="Broken"):
         dry_run(catalogue.find(NAME))
+
+
+def test_production_plays_too_and_what_it_keeps_is_named_with_its_price() -> None:
+    """Its template is over the 51,200 bytes that a call may carry, and its data outlives it."""
+    report = dry_run(catalogue.find(NAME), Options(stage="production"))
+    assert [(step.name, step.error) for step in report.steps if not step.passed] == []
+    kept = {each.split()[0] for each in report.left_behind}
+    assert {"AWS::DynamoDB::Table", "AWS::Logs::LogGroup"} <= kept
+    assert all("a month" in each for each in report.left_behind)
+    assert report.passed, "production is to keep its data"
+
+
+def test_a_call_that_the_offline_aws_refuses_is_said_in_one_line(
+    synthesized: Synthesized, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: synthesized(NAME, 1_000, "sandbox").directory)
+
+    def refuse(*_: Any) -> None:
+        raise ClientError({"Error": {"Code": "No", "Message": "x" * 10_000}}, "CreateStack")
+
+    monkeypatch.setattr("workbench.dryrun.deploy.create", refuse)
+    with pytest.raises(DryRunFailed, match="refused a call") as raised:
+        dry_run(catalogue.find(NAME))
+    assert len(str(raised.value)) < 600
 
 
 def test_a_type_that_the_offline_aws_lacks_is_skipped_by_name(

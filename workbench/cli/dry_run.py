@@ -115,7 +115,10 @@ def _add_deployment(facts: Table, report: Report) -> None:
         )
     for grant in report.unused_grants:
         facts.add_row("", f"[yellow]never used: {escape(f'{grant.role} → {grant.action}')}[/]")
-    facts.add_row("left behind", _left(report))
+    first, *rest = _left(report)
+    facts.add_row("left behind", first)
+    for line in rest:
+        facts.add_row("", line)
 
 
 def _iam(report: Report) -> str:
@@ -124,9 +127,11 @@ def _iam(report: Report) -> str:
     return "enforced, every function under its own role; nothing refused that should not be"
 
 
-def _left(report: Report) -> str:
+def _left(report: Report) -> list[str]:
     if report.kept:
-        return "the offline AWS is up, see below"
-    if report.left_behind:
-        return "[red]" + escape("; ".join(report.left_behind)) + "[/]"
-    return "nothing"
+        return ["the offline AWS is up, see below"]
+    if not report.left_behind:
+        return ["nothing"]
+    if report.stage == "production":
+        return ["its data, as production does:", *(f"[dim]{escape(each)}[/]" for each in report.left_behind)]
+    return [f"[red]{escape(each)}[/]" for each in report.left_behind]

@@ -9,9 +9,10 @@ import io
 import json
 import os
 import time
+import uuid
 import zipfile
-from collections.abc import Callable, Iterable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,10 +81,16 @@ def create(stack: Stack, template: dict[str, Any], client: ClientOf, standing: l
     Raises `DryRunFailed` with the first resource that failed and its reason.
     """
     cloudformation = client("cloudformation", stack.region)
-    standing.append(Deployed(stack.name, stack.region, {}, {}))
+    with _template_url(stack, template, client("s3", stack.region)) as url:
+        standing.append(Deployed(stack.name, stack.region, {}, {}))
+        _create(cloudformation, stack, url)
+    standing[-1] = describe(cloudformation, stack.name, stack.region)
+
+
+def _create(cloudformation: Any, stack: Stack, url: str) -> None:
     cloudformation.create_stack(
         StackName=stack.name,
-        TemplateBody=json.dumps(template, separators=(",", ":")),
+        TemplateURL=url,
         Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
     )
     status = _settled(cloudformation, stack.name)
@@ -91,7 +98,20 @@ def create(stack: Stack, template: dict[str, Any], client: ClientOf, standing: l
         raise DryRunFailed(
             f"stack {stack.name} ended as {status}: {_first_failure(cloudformation, stack.name)}"
         )
-    standing[-1] = describe(cloudformation, stack.name, stack.region)
+
+
+@contextmanager
+def _template_url(stack: Stack, template: dict[str, Any], s3: Any) -> Iterator[str]:
+    """Where the template lies while the stack is created: as a parameter it may have 51,200 bytes only."""
+    bucket, key = f"template-{uuid.uuid4().hex}", f"{stack.name}.json"
+    where = {"CreateBucketConfiguration": {"LocationConstraint": stack.region}}
+    s3.create_bucket(Bucket=bucket, **({} if stack.region == "us-east-1" else where))
+    try:
+        s3.put_object(Bucket=bucket, Key=key, Body=json.dumps(template, separators=(",", ":")).encode())
+        yield f"https://s3.{stack.region}.amazonaws.com/{bucket}/{key}"
+    finally:
+        s3.delete_object(Bucket=bucket, Key=key)
+        s3.delete_bucket(Bucket=bucket)
 
 
 def describe(cloudformation: Any, name: str, region: str) -> Deployed:

@@ -33,6 +33,7 @@ from workbench.dryrun.world import Step, StepFailed, World, explain
 from workbench.errors import DryRunFailed, Misuse, NotPriced
 
 LOG_LINES_SHOWN = 30
+LONGEST_REASON = 400  # some of AWS's errors quote a whole template
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
     Raises `DryRunFailed` when the run could not get as far as the play, `Misuse` when it was asked for wrongly.
     """
     options = options or Options()
-    report = Report(blueprint.name, blueprint.title, blueprint.promise)
+    report = Report(blueprint.name, blueprint.title, blueprint.promise, options.stage)
     with ExitStack() as ending:
         scratch = _folder()
         ending.callback(shutil.rmtree, scratch, ignore_errors=True)
@@ -144,6 +145,8 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
     deployed: list[deploy.Deployed] = []
     undo = ExitStack()
     orderly = True
+    from botocore.exceptions import BotoCoreError, ClientError
+
     try:
         with run.phase("deploy"):
             for region in regions:
@@ -157,6 +160,10 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
             _judge_grants(report, assembly, deployed, emulator.decisions()[already:], world, client)
         if not all(step.passed for step in report.steps):
             report.log = _last_log_lines(assembly, deployed, client, report.steps[-1].began)
+    except (BotoCoreError, ClientError) as problem:
+        raise DryRunFailed(
+            f"the offline AWS refused a call of the dry run: {str(problem)[:LONGEST_REASON]}"
+        ) from None
     except KeyboardInterrupt:
         orderly = emulator is None  # our own AWS is about to end, and everything in it
         raise
@@ -221,7 +228,7 @@ def play_deployed(
     import boto3
     from botocore.exceptions import BotoCoreError
 
-    report = Report(blueprint.name, blueprint.title, blueprint.promise)
+    report = Report(blueprint.name, blueprint.title, blueprint.promise, stage)
     make: Any = lru_cache(boto3.Session().client)
     started = time.monotonic()
     try:

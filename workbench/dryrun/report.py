@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.blueprint import Stage
 from workbench.dryrun.grants import Decision, Grant
 from workbench.dryrun.localise import Difference
 from workbench.dryrun.world import Step
@@ -17,6 +18,7 @@ class Report:
     name: str
     title: str
     promise: str
+    stage: Stage = "sandbox"
     phases: dict[str, float] = field(default_factory=dict)
     total: int = 0
     substituted: list[Difference] = field(default_factory=list)
@@ -39,9 +41,10 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Every step passed, at least one was played, nothing was refused, nothing is left."""
+        """Every step passed, at least one was played, nothing was refused, and a sandbox left nothing."""
         played = bool(self.steps) and all(step.passed for step in self.steps)
-        return played and not self.denied and not self.left_behind
+        cleared = not self.left_behind or self.stage == "production"  # which keeps its data, and should
+        return played and not self.denied and cleared
 
     def as_json(self) -> dict[str, Any]:
         return {

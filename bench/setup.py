@@ -56,7 +56,6 @@ def run(bench: Bench) -> Table:
         (
             f"{', '.join(FIRST)}; then {', '.join(DEVELOPMENT)}. With hashes, without compiled files.",
             f"An empty environment, {bare:.0f} MB, is not counted.",
-            "Installing builds what has no wheel, with a build tool that pip fetches.",
             "Seconds of downloading are those of pip's cache and of this machine's registry, maybe a "
             "mirror close by.",
         ),

@@ -41,6 +41,7 @@ from workbench.dryrun.forkserver import ForkServer
 _EXECUTE_API_NAME = re.compile(
     r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
 )
+POLL_SECONDS = 0.1
 _evaluated: contextvars.ContextVar[Any] = contextvars.ContextVar("evaluated", default=None)
 
 
@@ -151,6 +152,14 @@ def mark_the_end_of_a_log() -> None:
     lambda_runtime.Worker._drain_stderr_bounded = read_to_the_end
 
 
+def poll_queues_often() -> None:
+    """Look after a queue whose function was throttled ten times a second, not once: people are waiting."""
+    lambda_svc._ESM_BACKOFF_SECONDS = POLL_SECONDS
+    wake = lambda_svc._esm_wake
+    wait = wake.wait
+    wake.wait = lambda timeout=None: wait(min(timeout or POLL_SECONDS, POLL_SECONDS))
+
+
 def write_no_log_group_anew() -> None:
     """A log group that was declared and is gone stays gone: on AWS, no role here may create one."""
     emit = lambda_svc._emit_lambda_logs
@@ -250,6 +259,7 @@ def main() -> None:
     fork_workers()
     mark_the_end_of_a_log()
     write_no_log_group_anew()
+    poll_queues_often()
     cache_at_the_edge()
     app._port_is_bindable = lambda *_: False  # port 443 belongs to the machine, not to a dry run
     if os.environ.get("BLUEPRINT_REMOVE_AT_END"):

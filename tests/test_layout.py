@@ -50,9 +50,10 @@ def _tracked() -> list[Path]:
             asked, cwd=ROOT, capture_output=True, text=True, check=True
         ).stdout.splitlines()
         return [ROOT / name for name in names if (ROOT / name).is_file()]
-    made = (".venv", "node_modules", "cdk.out", ".blueprint", "__pycache__", "cache", ".hypothesis")
+    made = {".git", ".venv", ".blueprint", ".hypothesis", "node_modules", "cdk.out", "__pycache__"}
+    made |= {".mypy_cache", ".pytest_cache", ".ruff_cache"}
     return [
-        each for each in ROOT.rglob("*") if each.is_file() and not any(name in str(each) for name in made)
+        each for each in ROOT.rglob("*") if each.is_file() and not made & set(each.relative_to(ROOT).parts)
     ]
 
 

@@ -6,8 +6,7 @@ BlueprintError                  whatever the command line turns into one line on
 │   ├── MalformedAssembly
 │   └── NotPriced               a type, property or usage key that the review does not know
 └── Finding         (exit 1)    the work was done and found something
-    ├── DryRunFailed
-    └── OverBudget
+        └── DryRunFailed
 """
 
 from __future__ import annotations
@@ -43,7 +42,3 @@ class Finding(BlueprintError):
 
 class DryRunFailed(Finding):
     """The offline AWS could not be started, or the stack could not be deployed on it."""
-
-
-class OverBudget(Finding):
-    """The bill is over the budget that was given."""

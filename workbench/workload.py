@@ -192,10 +192,6 @@ class Load:
         """How often any of `actions` happens; their peaks are taken to fall together."""
         return Rate(total(*map(self.monthly, actions)), total(*map(self.peak, actions)))
 
-    def monthly_gb(self, action: str, bytes_each: str) -> Figure:
-        """Gigabytes a month, when each `action` moves the quantity `bytes_each`."""
-        return gigabytes(self.monthly(action), self.quantity(bytes_each))
-
     def stored_gb(self, action: str, bytes_each: str, kept_days: str) -> Figure:
         """Gigabytes held in the steady state, when each `action` leaves `bytes_each` for `kept_days`."""
         days = self.quantity(kept_days)

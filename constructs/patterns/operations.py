@@ -20,9 +20,6 @@ from patterns.traffic import declare
 from patterns.work_queue import WorkQueue
 from workbench.workload import NEVER
 
-FIVE_MINUTES = Duration.minutes(5)
-
-
 _MetricStat = cloudwatch.CfnAlarm.MetricStatProperty
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 import jsii
-from aws_cdk import Duration, IgnoreMode, Size, Stack
+from aws_cdk import Duration, IgnoreMode, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -77,7 +77,6 @@ class PythonFunction(Construct):
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
             reserved_concurrent_executions=reserved_concurrency,
-            ephemeral_storage_size=Size.mebibytes(512),
         )
         declare(
             self.function,

@@ -87,7 +87,7 @@ def transact(
     for attempt in range(attempts):
         if attempt:
             # Chance only spreads the writers; nothing is kept secret by it.
-            jitter = random.uniform(0.5, 1)  # noqa: S311  # nosec B311
+            jitter = random.uniform(0.5, 1)  # noqa: S311
             sleep(jitter * backoff_s * 2**attempt)
         try:
             with bounded():

@@ -25,6 +25,7 @@ WORKLOAD = Workload(
         "click_counters_bytes": Quantity("1360", "bytes/link", "ten days with clicks, 136 each"),
         "click_marker_bytes": Quantity("140", "bytes/click"),
         "key_bytes": Quantity("312", "bytes/key"),
+        # Sizes that are estimates.
         "response_bytes": Quantity(
             "700", "bytes/response", "status line and headers; a redirect has no body"
         ),
@@ -47,7 +48,7 @@ WORKLOAD = Workload(
             "0.0005", "of all counter updates", "the hottest link's, up to 99 clicks in each"
         ),
         "alone": Quantity("0.000001", "of the writes share a key", "each key is written once"),
-        # Times, as `make bench` measures them offline, doubled for a small function on AWS.
+        # Times: guesses for a small function on AWS. Offline a redirect takes a few milliseconds (`make bench`).
         "redirect_ms": Quantity("25", "ms"),
         "manage_ms": Quantity("60", "ms"),
         "count_ms": Quantity("300", "ms", "a batch of fifty: a dozen transactions"),

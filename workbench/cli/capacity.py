@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import cache
 from typing import Any
 
@@ -27,8 +27,6 @@ from workbench.review.numbers import plain, shown
 
 DECLARED = "declared"
 FEWEST, MOST = 1_000, 10**8
-
-LimitsAt = Callable[[int], list[Checked]]
 
 
 def command(

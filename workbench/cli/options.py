@@ -24,7 +24,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="One JSON document on stdou
 StageName = Annotated[str, typer.Option("--stage", help="sandbox or production.")]
 
 FIVE_SIZES = "1000,10000,100000,1000000,10000000"
-Sizes = Annotated[str, typer.Option("--users", help="Sizes, separated by commas: 1000,100000.")]
 
 
 def sizes_from(text: str) -> list[int]:

@@ -89,8 +89,3 @@ class EdgeCache:
         if seconds > 0:
             now = self.clock()
             self._kept[key] = (now, now + seconds, response)
-
-    def forget(self, matches: Callable[[object], bool]) -> None:
-        """Drop what an invalidation names."""
-        for key in [key for key in self._kept if matches(key)]:
-            del self._kept[key]

@@ -232,7 +232,7 @@ def _error_seconds(dist: dict[str, Any]) -> dict[int, float]:
 
 
 def end_with_the_parent() -> None:
-    """End the process group, and remove the folder it was told to, when the parent closes the pipe."""
+    """End the process group when the parent closes the pipe, as it does also by dying."""
 
     def wait() -> None:
         sys.stdin.buffer.read()

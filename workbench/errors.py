@@ -6,7 +6,7 @@ BlueprintError                  whatever the command line turns into one line on
 │   ├── MalformedAssembly
 │   └── NotPriced               a type, property or usage key that the review does not know
 └── Finding         (exit 1)    the work was done and found something
-        └── DryRunFailed
+    └── DryRunFailed
 """
 
 from __future__ import annotations

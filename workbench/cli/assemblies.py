@@ -15,6 +15,10 @@ from workbench.assembly import Assembly
 from workbench.blueprint import Blueprint, Stage
 from workbench.cli import options
 from workbench.errors import Misuse
+from workbench.review.cost import declared, declared_users
+
+DECLARED = "declared"
+"""What stands for the size of an assembly that doesn't say for how many users it is."""
 
 OptionalName = Annotated[str | None, typer.Argument(help="The blueprint, as `blueprint list` names it.")]
 Folder = Annotated[
@@ -31,6 +35,38 @@ def one_of(name: str | None, folder: Path | None) -> None:
     """Raise `Misuse` unless exactly one of a blueprint and a folder is given."""
     if (name is None) == (folder is None):
         raise Misuse("give either the name of a blueprint or --assembly with a folder")
+
+
+def title_of(assembly: Assembly) -> tuple[str, str | None]:
+    """The blueprint and the stage that `assembly` says it is; for a foreign one its first stack and None."""
+    said = declared(assembly)
+    stage = said.get("stage")
+    return str(said.get("blueprint", assembly.stacks[0].name)), None if stage is None else str(stage)
+
+
+def sizes_of_folder(assembly: Assembly, users: str | None) -> list[int]:
+    """The sizes to review a folder at: those of `--users`, or else its own, of which there may be none.
+
+    Raises `Misuse` for `--users` where the assembly says no size that its traffic could grow from.
+    """
+    made_for = declared_users(assembly)
+    if users is None:
+        return [] if made_for is None else [made_for]
+    if made_for is None:
+        raise Misuse(
+            "--users needs an assembly that says for how many users its traffic is; this one doesn't"
+        )
+    return options.sizes_from(users)
+
+
+def at(size: str) -> str:
+    """The words for a size: `at 1,000 users`, or those for `DECLARED`."""
+    return "with its declared traffic" if size == DECLARED else f"at {int(size):,} users"
+
+
+def sizes_of_blueprint(users: str | None) -> list[int]:
+    """The sizes to synthesize a blueprint for: those of `--users`, or the usual ones."""
+    return options.sizes_from(options.FIVE_SIZES if users is None else users)
 
 
 @contextmanager

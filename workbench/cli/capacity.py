@@ -13,7 +13,6 @@ from rich.table import Table
 from workbench import catalogue
 from workbench.assembly import Assembly
 from workbench.cli import assemblies, options
-from workbench.errors import Misuse
 from workbench.review.capacity import (
     Break,
     Checked,
@@ -22,10 +21,8 @@ from workbench.review.capacity import (
     limits,
     undeclared,
 )
-from workbench.review.cost import declared, declared_users
 from workbench.review.numbers import plain, shown
 
-DECLARED = "declared"
 FEWEST, MOST = 1_000, 10**8
 
 
@@ -40,8 +37,7 @@ def command(
     assemblies.one_of(name, folder)
     if folder is not None:
         assembly = Assembly.load(folder)
-        said = declared(assembly)
-        title, stage_name = str(said.get("blueprint", assembly.stacks[0].name)), said.get("stage")
+        title, stage_name = assemblies.title_of(assembly)
         sizes, found, unknown = _of_folder(assembly, users)
     else:
         title, stage_name = str(name), stage
@@ -55,23 +51,19 @@ def command(
 def _of_folder(assembly: Assembly, users: str | None) -> tuple[dict[str, list[Checked]], Break, list[str]]:
     """The template as it is deployed: its traffic grows, its settings stay."""
     unknown = undeclared(assembly)
-    if declared_users(assembly) is None:
-        if users is not None:
-            raise Misuse(
-                "--users needs an assembly that says for how many users its traffic is; this one doesn't"
-            )
+    sizes = assemblies.sizes_of_folder(assembly, users)
+    if not sizes:
         why = "the assembly doesn't say for how many users its traffic is (Metadata.Workload.users)"
-        return {DECLARED: limits(assembly)}, Break(None, None, None, why), unknown
+        return {assemblies.DECLARED: limits(assembly)}, Break(None, None, None, why), unknown
     limits_at = capacity_of_fixed(assembly)
-    chosen = options.sizes_from(users) if users is not None else [declared_users(assembly) or 1]
-    return {str(size): limits_at(size) for size in chosen}, first_to_break(limits_at), unknown
+    return {str(size): limits_at(size) for size in sizes}, first_to_break(limits_at), unknown
 
 
 def _of_blueprint(
     name: str, users: str | None, stage: str
 ) -> tuple[dict[str, list[Checked]], Break, list[str]]:
     """The blueprint synthesized anew at each size, as it would be deployed for that many."""
-    sizes = options.sizes_from(options.FIVE_SIZES if users is None else users)
+    sizes = assemblies.sizes_of_blueprint(users)
     chosen = catalogue.stage_named(stage)
     blueprint = catalogue.find(name)
     unknown: list[str] = []
@@ -86,7 +78,9 @@ def _of_blueprint(
     return checked, first_to_break(limits_at, start=FEWEST, most=MOST), unknown
 
 
-def _document(title: str, stage: Any, sizes: Mapping[str, list[Checked]], found: Break) -> dict[str, Any]:
+def _document(
+    title: str, stage: str | None, sizes: Mapping[str, list[Checked]], found: Break
+) -> dict[str, Any]:
     return {
         "name": title,
         "stage": stage,
@@ -116,8 +110,7 @@ def _print(
     console: Console, title: str, sizes: Mapping[str, list[Checked]], found: Break, unknown: list[str]
 ) -> None:
     for size, checked in sizes.items():
-        where = "with its declared traffic" if size == DECLARED else f"at {int(size):,} users"
-        _print_size(console, f"{title} {where}", checked)
+        _print_size(console, f"{title} {assemblies.at(size)}", checked)
     for each in unknown:
         console.print(f"[yellow]not checked, no usage declared:[/] {escape(each)}")
     if found.users is None:

@@ -17,10 +17,9 @@ from workbench import catalogue
 from workbench.assembly import Assembly
 from workbench.cli import assemblies, options
 from workbench.errors import Misuse
-from workbench.review.cost import Bill, BillLine, declared, declared_users, price
+from workbench.review.cost import Bill, BillLine, declared_users, price
 from workbench.review.numbers import dollars, plain, shown
 
-DECLARED = "declared"
 FOLD_FROM = 4
 
 Summary = Annotated[bool, typer.Option("--summary", help="One line a size, without the lines of the bill.")]
@@ -42,7 +41,7 @@ def command(
     assemblies.one_of(name, folder)
     if folder is not None:
         assembly = Assembly.load(folder)
-        title, stage_name = _title(assembly)
+        title, stage_name = assemblies.title_of(assembly)
         bills = dict(_bills_of_folder(assembly, users))
     else:
         title, stage_name = str(name), stage
@@ -60,14 +59,8 @@ def command(
     _print_summary(console, title, bills)
 
 
-def _title(assembly: Assembly) -> tuple[str, str | None]:
-    said = declared(assembly)
-    stage = said.get("stage")
-    return str(said.get("blueprint", assembly.stacks[0].name)), None if stage is None else str(stage)
-
-
 def _bills_of_blueprint(name: str, users: str | None, stage: str) -> Iterator[tuple[str, Bill]]:
-    sizes = options.sizes_from(options.FIVE_SIZES if users is None else users)
+    sizes = assemblies.sizes_of_blueprint(users)
     chosen = catalogue.stage_named(stage)
     blueprint = catalogue.find(name)
     for size in sizes:
@@ -77,15 +70,11 @@ def _bills_of_blueprint(name: str, users: str | None, stage: str) -> Iterator[tu
 
 def _bills_of_folder(assembly: Assembly, users: str | None) -> Iterator[tuple[str, Bill]]:
     """The assembly as it is; with --users, its traffic grown from the users that it declares."""
+    sizes = assemblies.sizes_of_folder(assembly, users)
     made_for = declared_users(assembly)
-    if users is None:
-        yield str(made_for or DECLARED), price(assembly)
-        return
-    sizes = options.sizes_from(users)
     if made_for is None:
-        raise Misuse(
-            "--users needs an assembly that says for how many users its traffic is; this one doesn't"
-        )
+        yield assemblies.DECLARED, price(assembly)
+        return
     for size in sizes:
         yield str(size), price(assembly, traffic=Decimal(size) / made_for)
 
@@ -132,7 +121,7 @@ def _explain(console: Console, bills: Mapping[str, Bill], resource: str) -> None
     if resource not in names:
         raise Misuse(f"no line of the bill is of {resource!r}; there are: {', '.join(sorted(names))}")
     for size, bill in bills.items():
-        console.print(f"\n[bold]{escape(resource)}[/] {_at(size)}")
+        console.print(f"\n[bold]{escape(resource)}[/] {assemblies.at(size)}")
         for line in bill.lines:
             if line.resource == resource:
                 console.print(f"  {escape(line.component)}: {_money(line)}")
@@ -140,16 +129,12 @@ def _explain(console: Console, bills: Mapping[str, Bill], resource: str) -> None
                 console.print(f"    [dim]price {line.price_key}, grade {line.grade}[/]", soft_wrap=True)
 
 
-def _at(size: str) -> str:
-    return "with its declared traffic" if size == DECLARED else f"at {int(size):,} users"
-
-
 def _money(line: BillLine) -> str:
     return dollars(line.monthly_usd) if line.declared else "depends on usage"
 
 
 def _print_bill(console: Console, title: str, size: str, bill: Bill) -> None:
-    table = Table(title=f"{title} {_at(size)}", title_justify="left", box=None)
+    table = Table(title=f"{title} {assemblies.at(size)}", title_justify="left", box=None)
     table.add_column("resource")
     table.add_column("component")
     for heading in ("quantity", "each", "a month"):
@@ -197,7 +182,7 @@ def _print_summary(console: Console, title: str, bills: Mapping[str, Bill]) -> N
     for size, bill in bills.items():
         each, largest = bill.per_user_usd, bill.largest
         table.add_row(
-            size if size == DECLARED else f"{int(size):,}",
+            size if size == assemblies.DECLARED else f"{int(size):,}",
             dollars(bill.monthly_usd),
             "" if each is None else dollars(each),
             dollars(bill.idle_usd),

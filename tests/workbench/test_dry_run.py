@@ -103,8 +103,8 @@ def test_every_decision_on_a_role_is_written_down(emulator: Emulator) -> None:
 
 def test_it_knows_the_types_it_provisions(emulator: Emulator) -> None:
     known = emulator.known_types()
-    assert "AWS::DynamoDB::Table" in known
-    assert "AWS::EC2::NatGateway" not in known
+    assert "AWS::DynamoDB::Table" in known.provisioned
+    assert "AWS::EC2::NatGateway" not in known.provisioned
 
 
 def test_the_edge_keeps_a_response_as_its_cache_control_says(emulator: Emulator) -> None:
@@ -229,7 +229,7 @@ def test_a_call_that_the_offline_aws_refuses_is_said_in_one_line(
 def test_a_type_that_the_offline_aws_lacks_is_skipped_by_name(
     synthesized: Synthesized, tmp_path: Path
 ) -> None:
-    from workbench.dryrun.localise import localise
+    from workbench.dryrun.localise import KnownTypes, localise
 
     def add(template: dict[str, Any]) -> None:
         template["Resources"]["Nat"] = {"Type": "AWS::EC2::NatGateway", "Properties": {}}
@@ -237,8 +237,8 @@ def test_a_type_that_the_offline_aws_lacks_is_skipped_by_name(
         template["Outputs"]["Gateway"] = {"Value": {"Ref": "Nat"}}
 
     [stack] = Assembly.load(changed(synthesized(NAME, 1_000, "sandbox"), tmp_path, add)).stacks
-    known = frozenset(each.type for each in stack.resources.values()) - {"AWS::EC2::NatGateway"}
-    localised = localise(stack, known)
+    types = frozenset(each.type for each in stack.resources.values()) - {"AWS::EC2::NatGateway"}
+    localised = localise(stack, KnownTypes(types, {}))
     assert [(each.logical_id, each.type) for each in localised.skipped] == [("Nat", "AWS::EC2::NatGateway")]
     assert "Nat" not in json.dumps(localised.template)
 
@@ -255,7 +255,7 @@ def test_the_json_of_a_run_is_the_one_thing_on_stdout() -> None:
     assert set(document) >= {
         "name", "passed", "seconds", "phases", "resources", "steps", "denied", "unused_grants", "left_behind"
     }  # fmt: skip
-    assert set(document["resources"]) == {"total", "deployed", "substituted", "skipped"}
+    assert set(document["resources"]) == {"total", "deployed", "through_api", "substituted", "skipped"}
     assert document["resources"]["total"] == document["resources"]["deployed"] > 0
     assert all(set(step) == {"name", "passed", "seconds", "error"} for step in document["steps"])
     assert document["seconds"] == pytest.approx(sum(document["phases"].values()), abs=0.01)

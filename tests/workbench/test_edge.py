@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.dryrun.edge import CachePolicy, EdgeCache, seconds_kept
+from workbench.offline.edge import CachePolicy, EdgeCache, seconds_kept
 
 pytestmark = pytest.mark.fast
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.dryrun.forkserver import Forked, ForkServer
+from workbench.offline.forkserver import Forked, ForkServer
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,6 +15,7 @@ from workbench.cli import options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
+    from workbench.dryrun.localise import Difference
     from workbench.dryrun.report import Report
 
 Names = Annotated[list[str], typer.Argument(help="The blueprints to play.")]
@@ -102,10 +104,12 @@ def _facts(report: Report) -> Table:
 
 def _add_deployment(facts: Table, report: Report) -> None:
     facts.add_row("resources", f"{report.deployed} of {report.total} deployed as they go to AWS")
-    for difference in [*report.substituted, *report.skipped]:
-        facts.add_row(
-            "", f"[yellow]{escape(f'{difference.logical_id} ({difference.type}): {difference.why}')}[/]"
-        )
+    for line in _by_type(report.through_api):
+        facts.add_row("", f"[dim]through its API: {escape(line)}[/]")
+    for line in _by_type(report.substituted):
+        facts.add_row("", f"[yellow]stand-in: {escape(line)}[/]")
+    for line in _by_type(report.skipped):
+        facts.add_row("", f"[red]skipped: {escape(line)}[/]")
     for note in report.notes:
         facts.add_row("", f"[dim]{escape(note)}[/]")
     facts.add_row("IAM", _iam(report))
@@ -119,6 +123,12 @@ def _add_deployment(facts: Table, report: Report) -> None:
     facts.add_row("left behind", first)
     for line in rest:
         facts.add_row("", line)
+
+
+def _by_type(differences: list[Difference]) -> list[str]:
+    """A line for each type, with how many there are and what was done."""
+    counted = Counter((each.type, each.why) for each in differences)
+    return [f"{count} {kind}: {why}" for (kind, why), count in counted.items()]
 
 
 def _iam(report: Report) -> str:

@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from workbench.assembly import DEFAULT_REGION
+from workbench.dryrun.localise import KnownTypes
 from workbench.errors import DryRunFailed, Misuse
 from workbench.node import use_supported_node
 
@@ -119,7 +120,7 @@ class Emulator:
         self.iam_log.touch()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "workbench.dryrun.gateway"],
+                [sys.executable, "-m", "workbench.offline.gateway"],
                 env=self._environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,
@@ -165,9 +166,10 @@ class Emulator:
         self._process.wait()
         self._process = None
 
-    def known_types(self) -> frozenset[str]:
+    def known_types(self) -> KnownTypes:
         """The CloudFormation types that it provisions."""
-        return frozenset(json.loads(self.types_file.read_text()))
+        written = json.loads(self.types_file.read_text())
+        return KnownTypes(frozenset(written["provisioned"]), written["stand_ins"])
 
     def decisions(self) -> list[dict[str, Any]]:
         """Every IAM decision so far: principal, action, resource, allowed."""

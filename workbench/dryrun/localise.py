@@ -1,15 +1,14 @@
-"""The copy of a template that the offline AWS is given, and what in it differs from the one for AWS.
+"""What of a template the offline AWS deploys as it goes to AWS, what it has a stand-in for, and what it skips.
 
-`SUBSTITUTIONS` is the one table: resource type → what stands in for it and why. A type that the emulator does
-not know and that is not in the table is skipped, and the report says so. Nothing else differs, but for two
-parameters that only AWS can answer (`PARAMETERS`).
+Our own offline AWS takes every template as it is: what MiniStack does not know, `workbench/offline/stand_ins`
+provisions. Elsewhere (`--endpoint`) the parameters that only AWS can answer are answered here (`PARAMETERS`).
 """
 
 from __future__ import annotations
 
 import copy
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,17 +36,15 @@ class Localised:
     substituted: tuple[Difference, ...]
     skipped: tuple[Difference, ...]
     notes: tuple[str, ...]
+    through_api: tuple[Difference, ...] = ()  # really made, but not by the emulator's own CloudFormation
 
 
 @dataclass(frozen=True)
-class Substitution:
-    """What stands in for a type: `replace` gets the resource and returns the one to deploy."""
+class KnownTypes:
+    """What an offline AWS of ours provisions: by MiniStack's own CloudFormation, or by a stand-in of ours."""
 
-    why: str
-    replace: Callable[[dict[str, Any]], dict[str, Any]]
-
-
-SUBSTITUTIONS: dict[str, Substitution] = {}
+    provisioned: frozenset[str]
+    stand_ins: Mapping[str, Mapping[str, str]]  # type → by (api, engine, record) and what
 
 
 @dataclass(frozen=True)
@@ -72,25 +69,29 @@ PARAMETERS: tuple[ParameterAnswer, ...] = (
 )
 
 
-def localise(stack: Stack, known_types: frozenset[str] | None) -> Localised:
+def localise(stack: Stack, known: KnownTypes | None) -> Localised:
     """The template of `stack` as the offline AWS can take it.
 
-    `known_types` are those that it provisions; None leaves the judgement to it.
+    `known` are the types that it provisions; None leaves the judgement to it.
     """
     template = copy.deepcopy(dict(stack.template))
     substituted: list[Difference] = []
     skipped: list[Difference] = []
+    through_api: list[Difference] = []
     for logical_id, resource in list(template["Resources"].items()):
         kind = resource["Type"]
-        if kind in SUBSTITUTIONS:
-            template["Resources"][logical_id] = SUBSTITUTIONS[kind].replace(resource)
-            substituted.append(Difference(logical_id, kind, SUBSTITUTIONS[kind].why))
-        elif known_types is not None and kind not in known_types and not kind.startswith("Custom::"):
+        if known is None:
+            continue
+        if kind in known.stand_ins:
+            difference = Difference(logical_id, kind, known.stand_ins[kind]["what"])
+            (through_api if known.stand_ins[kind]["by"] == "api" else substituted).append(difference)
+        elif kind not in known.provisioned and not kind.startswith("Custom::"):
             skipped.append(Difference(logical_id, kind, "the offline AWS has no such type"))
     for difference in skipped:
         del template["Resources"][difference.logical_id]
     _forget(template, {difference.logical_id for difference in skipped})
-    return Localised(template, tuple(substituted), tuple(skipped), _answer_parameters(template, stack.region))
+    notes = _answer_parameters(template, stack.region)
+    return Localised(template, tuple(substituted), tuple(skipped), notes, tuple(through_api))
 
 
 def _answer_parameters(template: dict[str, Any], region: str) -> tuple[str, ...]:

@@ -306,6 +306,7 @@ def _count(report: Report, assembly: Assembly, localised: dict[str, Localised]) 
         report.total += len(stack.resources)
         report.substituted += copy.substituted
         report.skipped += copy.skipped
+        report.through_api += copy.through_api
         report.notes += [note for note in copy.notes if note not in report.notes]
 
 

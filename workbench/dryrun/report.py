@@ -23,6 +23,7 @@ class Report:
     total: int = 0
     substituted: list[Difference] = field(default_factory=list)
     skipped: list[Difference] = field(default_factory=list)
+    through_api: list[Difference] = field(default_factory=list)  # deployed, by the emulator's API
     notes: list[str] = field(default_factory=list)
     steps: list[Step] = field(default_factory=list)
     denied: list[Decision] = field(default_factory=list)
@@ -55,6 +56,7 @@ class Report:
             "resources": {
                 "total": self.total,
                 "deployed": self.deployed,
+                "through_api": [vars(difference) for difference in self.through_api],
                 "substituted": [vars(difference) for difference in self.substituted],
                 "skipped": [vars(difference) for difference in self.skipped],
             },

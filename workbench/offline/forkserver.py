@@ -2,7 +2,7 @@
 
 MiniStack starts an interpreter for each concurrent invocation of a function, and each would import the SDK,
 Powertools and pydantic for half a second. This process imports them once, and forks. It runs as
-`python -m workbench.dryrun.forkserver FD`, where FD is its end of a socket pair; `ForkServer` is the other end,
+`python -m workbench.offline.forkserver FD`, where FD is its end of a socket pair; `ForkServer` is the other end,
 inside the offline AWS. It ends when that end is closed.
 
 A request is a line of JSON (script, folder, environment) with three file descriptors: the worker's standard
@@ -54,7 +54,7 @@ class ForkServer:
         self._lock = threading.Lock()
         with far:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "workbench.dryrun.forkserver", str(far.fileno())],
+                [sys.executable, "-m", "workbench.offline.forkserver", str(far.fileno())],
                 pass_fds=[far.fileno()],
                 stdin=subprocess.DEVNULL,
             )

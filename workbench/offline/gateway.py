@@ -1,6 +1,6 @@
 """The offline AWS as a process: MiniStack, with what the dry run needs of it besides.
 
-Run by `emulator.py` as `python -m workbench.dryrun.gateway`; never imported by the workbench, because it
+Run by `emulator.py` as `python -m workbench.offline.gateway`; never imported by the workbench, because it
 imports and extends MiniStack (pinned to one version; tests/workbench/test_dry_run.py holds each of these):
 
 * every IAM decision is written to `$BLUEPRINT_IAM_LOG`, a line of JSON each, so that the report can name
@@ -10,6 +10,7 @@ imports and extends MiniStack (pinned to one version; tests/workbench/test_dry_r
 * API Gateway answers to its AWS host names, its JWT authorizer works with TLS, and it sends null bodies;
 * Python workers are forked from a process that has their libraries (`forkserver.py`), and say where a log ends;
 * what a function writes after its log group was deleted makes no new one;
+* the parts in `parts/`, the stand-ins in `stand_ins/` and the commands of `control.py` are added;
 * the resource types it provisions are written to `$BLUEPRINT_TYPES_FILE`;
 * the process ends when its standard input does, so that it never outlives a killed parent.
 """
@@ -35,8 +36,9 @@ from ministack.core import iam_evaluator, lambda_runtime
 from ministack.services import apigateway, cloudfront, cloudwatch_logs, lambda_svc
 from ministack.services.cloudformation import provisioners
 
-from workbench.dryrun.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
-from workbench.dryrun.forkserver import ForkServer
+from workbench.offline import control, parts, stand_ins
+from workbench.offline.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
+from workbench.offline.forkserver import ForkServer
 
 _EXECUTE_API_NAME = re.compile(
     r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
@@ -250,8 +252,11 @@ def _end(*_: object) -> None:
 
 def main() -> None:
     """Serve until told to stop."""
+    own = sorted(provisioners._RESOURCE_HANDLERS)
+    stand_ins.provision(provisioners._RESOURCE_HANDLERS)
+    ours = {kind: {"by": each.by, "what": each.what} for kind, each in stand_ins.table().items()}
     with open(os.environ["BLUEPRINT_TYPES_FILE"], "w") as file:
-        json.dump(sorted(provisioners._RESOURCE_HANDLERS), file)
+        json.dump({"provisioned": own, "stand_ins": ours}, file)
     record_iam_decisions(os.environ["BLUEPRINT_IAM_LOG"])
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
@@ -261,6 +266,8 @@ def main() -> None:
     write_no_log_group_anew()
     poll_queues_often()
     cache_at_the_edge()
+    parts.extend_all()
+    app.app = control.in_front_of(app.app)
     app._port_is_bindable = lambda *_: False  # port 443 belongs to the machine, not to a dry run
     if os.environ.get("BLUEPRINT_REMOVE_AT_END"):
         app.signal.signal = _ours_first(app.signal.signal)

@@ -1,0 +1,35 @@
+"""Where this offline AWS runs: what its parts need to know of the process that they are in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """`port` it serves on, `folder` for files and sockets, `ca_bundle` to trust, `certificate` with its key."""
+
+    port: int
+    folder: Path
+    ca_bundle: Path
+    certificate: Path
+
+    @property
+    def url(self) -> str:
+        return f"https://{LOOPBACK}:{self.port}"
+
+
+@cache
+def surroundings() -> Surroundings:
+    """As `workbench/dryrun/emulator.py` set them in the environment."""
+    return Surroundings(
+        port=int(os.environ["GATEWAY_PORT"]),
+        folder=Path(os.environ["TMPDIR"]),
+        ca_bundle=Path(os.environ["AWS_CA_BUNDLE"]),
+        certificate=Path(os.environ["MINISTACK_SSL_CERT"]),
+    )

@@ -1,0 +1,194 @@
+"""RDS Proxy, made through MiniStack's own API, and the rotation of secrets.
+
+`parts/rds.py` opens the proxies' endpoints. GetAtt Endpoint is an address of loopback of the proxy's own; it answers
+there on the port of its database, and on the one that the template declares (5432), which clients may know instead.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from ministack.services import rds, secretsmanager
+
+from workbench.offline.parts.rds import settle
+from workbench.offline.stand_ins import Made, Properties, StandIn
+
+_TARGET_GROUP = "default"  # the only one that a proxy has
+
+
+def _call(action: str, parameters: Properties) -> None:
+    """Carry an action of the RDS API out. Raises `ValueError` with its words when it refuses."""
+    status, _, body = rds._ACTION_MAP[action](dict(_query(parameters)))
+    if status >= 300:
+        found = re.search(r"<Message>(.*?)</Message>", body.decode(), re.DOTALL)
+        raise ValueError(f"{action}: {found.group(1) if found else status}")
+
+
+def _query(parameters: Properties, prefix: str = "") -> list[tuple[str, str]]:
+    """Properties as the Query protocol spells them: lists as `.member.1`, objects with dots."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in parameters.items():
+        if isinstance(value, dict):
+            pairs += _query(value, f"{prefix}{name}.")
+        elif isinstance(value, list):
+            for number, each in enumerate(value, 1):
+                key = f"{name}.member.{number}"
+                pairs += (
+                    _query(each, f"{prefix}{key}.") if isinstance(each, dict) else [(prefix + key, str(each))]
+                )
+        elif value is not None:
+            pairs.append((prefix + name, str(value).lower() if isinstance(value, bool) else str(value)))
+    return pairs
+
+
+# AWS::RDS::DBProxy
+
+
+def _create_proxy(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    _call("CreateDBProxy", properties)
+    return _proxy(properties["DBProxyName"])
+
+
+def _update_proxy(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
+    if any(old.get(name) != new.get(name) for name in ("DBProxyName", "EngineFamily", "VpcSubnetIds")):
+        made = _create_proxy("", new, stack)
+        _delete_proxy(physical_id, old)
+        return made
+    renamed = {"SecurityGroups": new.get("VpcSecurityGroupIds")}
+    _call("ModifyDBProxy", {**new, **renamed})
+    return _proxy(physical_id)
+
+
+def _delete_proxy(physical_id: str, _properties: Properties) -> None:
+    if physical_id in rds._db_proxies:
+        _call("DeleteDBProxy", {"DBProxyName": physical_id})
+
+
+def _proxy(name: str) -> Made:
+    record = rds._db_proxies[name]
+    return name, {each: record[each] for each in ("DBProxyArn", "Endpoint", "VpcId")}
+
+
+# AWS::RDS::DBProxyTargetGroup
+
+
+def _create_target_group(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    proxy = properties["DBProxyName"]
+    group = {"DBProxyName": proxy, "TargetGroupName": _TARGET_GROUP}
+    _call("ModifyDBProxyTargetGroup", {**group, "ConnectionPoolConfig": _pool(properties)})
+    targets = {each: properties.get(each) for each in ("DBInstanceIdentifiers", "DBClusterIdentifiers")}
+    _call("RegisterDBProxyTargets", {**group, **targets})
+    arn = rds._db_proxies[proxy]["TargetGroup"]["TargetGroupArn"]
+    return arn, {"TargetGroupArn": arn}
+
+
+def _update_target_group(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
+    _delete_target_group(physical_id, old)
+    return _create_target_group("", new, stack)
+
+
+def _delete_target_group(_physical_id: str, properties: Properties) -> None:
+    if proxy := rds._db_proxies.get(properties["DBProxyName"]):
+        proxy["Targets"].clear()
+        settle()
+
+
+def _pool(properties: Properties) -> Properties:
+    """The configuration of the pool, by the names that the API has for it."""
+    return dict(properties.get("ConnectionPoolConfigurationInfo") or {})
+
+
+# AWS::RDS::DBProxyEndpoint
+
+
+def _create_endpoint(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    _call("CreateDBProxyEndpoint", properties)
+    name = properties["DBProxyEndpointName"]
+    record = rds._db_proxy_endpoints[name]
+    shown = {each: record[each] for each in ("DBProxyEndpointArn", "Endpoint", "VpcId")}
+    return name, {**shown, "IsDefault": "false"}
+
+
+def _delete_endpoint(physical_id: str, _properties: Properties) -> None:
+    if physical_id in rds._db_proxy_endpoints:
+        _call("DeleteDBProxyEndpoint", {"DBProxyEndpointName": physical_id})
+
+
+# AWS::SecretsManager::RotationSchedule
+
+
+def _create_schedule(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    secret = _secret(properties["SecretId"])
+    secret["RotationEnabled"] = True
+    secret["RotationRules"] = properties.get("RotationRules") or {}
+    secret["RotationLambdaARN"] = properties.get("RotationLambdaARN", "")
+    return secret["ARN"], {}
+
+
+def _update_schedule(_physical_id: str, _old: Properties, new: Properties, stack: str) -> Made:
+    return _create_schedule("", new, stack)
+
+
+def _delete_schedule(physical_id: str, _properties: Properties) -> None:
+    _, secret = secretsmanager._resolve(physical_id)
+    if secret:
+        secret["RotationEnabled"] = False
+
+
+def _secret(name: str) -> Any:
+    _, secret = secretsmanager._resolve(name)
+    if not secret:
+        raise ValueError(f"AWS::SecretsManager::RotationSchedule: there is no secret {name}")
+    return secret
+
+
+STAND_INS = (
+    StandIn(
+        "AWS::RDS::DBProxy",
+        by="engine",
+        what="a front end of ours authenticates clients, and lends them connections of the real PostgreSQL",
+        ref="DBProxyName",
+        create=_create_proxy,
+        update=_update_proxy,
+        delete=_delete_proxy,
+        attributes={
+            "DBProxyArn": "its ARN",
+            "Endpoint": "its address; the port is its database's, or the declared one",
+            "VpcId": "its VPC",
+        },
+    ),
+    StandIn(
+        "AWS::RDS::DBProxyTargetGroup",
+        by="api",
+        what="the proxy's target and its pool are set through the RDS API",
+        ref="TargetGroupArn",
+        create=_create_target_group,
+        update=_update_target_group,
+        delete=_delete_target_group,
+        attributes={"TargetGroupArn": "its ARN"},
+    ),
+    StandIn(
+        "AWS::RDS::DBProxyEndpoint",
+        by="engine",
+        what="a further front end of the proxy; READ_ONLY ones give read-only sessions",
+        ref="DBProxyEndpointName",
+        create=_create_endpoint,
+        delete=_delete_endpoint,
+        attributes={
+            "DBProxyEndpointArn": "its ARN",
+            "Endpoint": "its address; the port is its database's, or the declared one",
+            "VpcId": "its VPC",
+            "IsDefault": "false",
+        },
+    ),
+    StandIn(
+        "AWS::SecretsManager::RotationSchedule",
+        by="record",
+        what="the secret says when and by what it would be rotated; nothing rotates it",
+        ref="the secret's ARN",
+        create=_create_schedule,
+        update=_update_schedule,
+        delete=_delete_schedule,
+    ),
+)

@@ -1,0 +1,617 @@
+"""Kafka's protocol behind MSK in the offline AWS: brokers, their loss, and IAM at the door."""
+
+from __future__ import annotations
+
+import base64
+import json
+import socket
+import ssl
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+import urllib3
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
+
+from workbench.dryrun.emulator import Emulator
+from workbench.offline.engines.kafka import NO_BROKER, Kafka
+
+STACK = "streams"
+WITHIN = 15.0  # seconds
+TEMPLATE = {
+    "Resources": {
+        "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        **{
+            f"Subnet{zone.upper()}": {
+                "Type": "AWS::EC2::Subnet",
+                "Properties": {
+                    "VpcId": {"Ref": "Network"},
+                    "CidrBlock": f"10.0.{number}.0/24",
+                    "AvailabilityZone": f"us-east-1{zone}",
+                },
+            }
+            for number, zone in enumerate("abc")
+        },
+        "Settings": {
+            "Type": "AWS::MSK::Configuration",
+            "Properties": {
+                "Name": "settings",
+                "ServerProperties": "auto.create.topics.enable=true\nnum.partitions=2",
+            },
+        },
+        "Cluster": {
+            "Type": "AWS::MSK::Cluster",
+            "Properties": {
+                "ClusterName": "orders",
+                "KafkaVersion": "3.9.x",
+                "NumberOfBrokerNodes": 3,
+                "BrokerNodeGroupInfo": {
+                    "InstanceType": "kafka.m7g.large",
+                    "ClientSubnets": [{"Ref": f"Subnet{zone}"} for zone in "ABC"],
+                },
+                "ClientAuthentication": {
+                    "Sasl": {"Iam": {"Enabled": True}, "Scram": {"Enabled": True}},
+                    "Unauthenticated": {"Enabled": True},
+                },
+                "EncryptionInfo": {"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}},
+                "ConfigurationInfo": {
+                    "Arn": {"Ref": "Settings"},
+                    "Revision": {"Fn::GetAtt": ["Settings", "LatestRevision.Revision"]},
+                },
+                "Tags": {"team": "streams"},
+            },
+        },
+        "Topic": {
+            "Type": "AWS::MSK::Topic",
+            "Properties": {
+                "ClusterArn": {"Ref": "Cluster"},
+                "TopicName": "placed",
+                "PartitionCount": 3,
+                "ReplicationFactor": 3,
+            },
+        },
+        "Password": {
+            "Type": "AWS::SecretsManager::Secret",
+            "Properties": {
+                "Name": "AmazonMSK_clerk",
+                "SecretString": json.dumps({"username": "clerk", "password": "a-password-of-clerk"}),
+            },
+        },
+        "Passwords": {
+            "Type": "AWS::MSK::BatchScramSecret",
+            "Properties": {"ClusterArn": {"Ref": "Cluster"}, "SecretArnList": [{"Ref": "Password"}]},
+        },
+        "Serverless": {
+            "Type": "AWS::MSK::ServerlessCluster",
+            "Properties": {
+                "ClusterName": "serverless",
+                "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}},
+                "VpcConfigs": [{"SubnetIds": [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}]}],
+            },
+        },
+    },
+    "Outputs": {"Cluster": {"Value": {"Ref": "Cluster"}}, "Serverless": {"Value": {"Ref": "Serverless"}}},
+}
+ALL_OF_A_PRODUCER = ("Connect", "DescribeTopic", "WriteData")
+ALL_OF_A_CONSUMER = ("Connect", "DescribeTopic", "ReadData", "DescribeGroup", "AlterGroup")
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def arns(emulator: Emulator) -> dict[str, str]:
+    formation = emulator.endpoint.client("cloudformation")
+    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
+    formation.get_waiter("stack_create_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+    )
+    (stack,) = formation.describe_stacks(StackName=STACK)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+
+@pytest.fixture(scope="module")
+def brokers(emulator: Emulator, arns: dict[str, str]) -> dict[str, str]:
+    """The bootstrap brokers of the cluster, by the names that MSK's API has for them."""
+    answer = emulator.endpoint.client("kafka").get_bootstrap_brokers(ClusterArn=arns["Cluster"])
+    return {name: value for name, value in answer.items() if name.startswith("Bootstrap")}
+
+
+@pytest.fixture(scope="module")
+def plain(brokers: dict[str, str]) -> dict[str, Any]:
+    return {"bootstrap.servers": brokers["BootstrapBrokerString"]}
+
+
+def order(emulator: Emulator, command: str, **arguments: object) -> Any:
+    pool = urllib3.PoolManager(ca_certs=emulator.endpoint.ca_bundle)
+    answer = pool.request("POST", f"{emulator.endpoint.url}/_blueprint/{command}", body=json.dumps(arguments))
+    assert answer.status == 200, answer.data
+    return answer.json()
+
+
+def produce(settings: dict[str, Any], topic: str, records: list[tuple[str, str]]) -> list[KafkaError | None]:
+    """Write records, each a key and a value; what became of each, in the order of their acknowledgements."""
+    ended: list[KafkaError | None] = []
+    producer = Producer({**settings, "linger.ms": 0, "message.timeout.ms": WITHIN * 1000, "log_level": 0})
+    producer.list_topics(timeout=WITHIN)  # else librdkafka looks for leaders once a second
+    for key, value in records:
+        producer.produce(topic, value, key, on_delivery=lambda error, _: ended.append(error))
+    assert producer.flush(WITHIN) == 0
+    return ended
+
+
+def consume(settings: dict[str, Any], topic: str, count: int, group: str) -> list[tuple[str, str]]:
+    """Read `count` records of a topic from its beginning, or from where `group` had committed."""
+    consumer = Consumer(
+        {
+            **settings,
+            "group.id": group,
+            "auto.offset.reset": "earliest",
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
+    )
+    consumer.subscribe([topic])
+    found: list[tuple[str, str]] = []
+    until = time.monotonic() + WITHIN
+    while len(found) < count and time.monotonic() < until:
+        record = consumer.poll(0.1)
+        if record is None:
+            continue
+        error = record.error()
+        if error is not None:
+            consumer.close()
+            raise KafkaException(error)
+        found.append((text(record.key()), text(record.value())))
+    if found:
+        consumer.commit(asynchronous=False)
+    consumer.close()
+    return found
+
+
+def text(data: bytes | None) -> str:
+    return str(data or b"", "utf-8")
+
+
+def of_key(key: str, records: list[tuple[str, str]]) -> list[str]:
+    return [value for name, value in records if name == key]
+
+
+def wave(name: str, count: int = 12) -> list[tuple[str, str]]:
+    return [(f"k{number % 4}", f"{name}-{number}") for number in range(count)]
+
+
+def test_the_cluster_names_the_ways_in_that_its_template_asks_for(
+    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+) -> None:
+    assert {name: len(value.split(",")) for name, value in brokers.items()} == {
+        "BootstrapBrokerString": 3,
+        "BootstrapBrokerStringTls": 3,
+        "BootstrapBrokerStringSaslScram": 3,
+        "BootstrapBrokerStringSaslIam": 3,
+    }
+    kafka = emulator.endpoint.client("kafka")
+    serverless = kafka.get_bootstrap_brokers(ClusterArn=arns["Serverless"])
+    assert [name for name in serverless if name.startswith("Bootstrap")] == ["BootstrapBrokerStringSaslIam"]
+    assert kafka.list_tags_for_resource(ResourceArn=arns["Cluster"])["Tags"] == {"team": "streams"}
+    nodes = kafka.list_nodes(ClusterArn=arns["Cluster"])["NodeInfoList"]
+    assert len({each["BrokerNodeInfo"]["ClientSubnet"] for each in nodes}) == 3
+
+
+def test_brokers_stand_in_the_zones_of_the_client_subnets(emulator: Emulator, arns: dict[str, str]) -> None:
+    described = order(emulator, "kafka/list")
+    assert described["orders"]["zones"] == ["us-east-1a", "us-east-1b", "us-east-1c"]
+    assert described["serverless"]["zones"] == ["us-east-1a", "us-east-1b", "us-east-1a"]
+    assert sorted(described["orders"]["topics"]["placed"]) == [1, 2, 3]
+
+
+def test_records_of_a_key_are_read_in_the_order_they_were_written(plain: dict[str, Any]) -> None:
+    assert produce(plain, "ordered", wave("first", 200)) == [None] * 200
+    read = consume(plain, "ordered", 200, "ordered-readers")
+    for key in ("k0", "k1", "k2", "k3"):
+        assert of_key(key, read) == of_key(key, wave("first", 200))
+
+
+def test_an_update_gives_the_brokers_their_new_configuration(
+    emulator: Emulator, arns: dict[str, str], plain: dict[str, Any]
+) -> None:
+    changed = json.loads(json.dumps(TEMPLATE))
+    settings = changed["Resources"]["Settings"]["Properties"]
+    settings["ServerProperties"] = settings["ServerProperties"].replace(
+        "num.partitions=2", "num.partitions=5"
+    )
+    formation = emulator.endpoint.client("cloudformation")
+    for template in (changed, TEMPLATE):
+        formation.update_stack(StackName=STACK, TemplateBody=json.dumps(template))
+        formation.get_waiter("stack_update_complete").wait(
+            StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+        )
+        topic = "after-the-first" if template is changed else "after-the-second"
+        produce(plain, topic, wave("any", 1))
+    topics = order(emulator, "kafka/list")["orders"]["topics"]
+    assert [len(topics[f"after-the-{each}"]) for each in ("first", "second")] == [5, 2]
+
+
+def test_a_topic_is_made_on_first_use_only_where_the_configuration_says_so(
+    emulator: Emulator, arns: dict[str, str], plain: dict[str, Any]
+) -> None:
+    produce(plain, "made-on-use", wave("any", 1))
+    topics = {name: each["topics"] for name, each in order(emulator, "kafka/list").items()}
+    assert len(topics["orders"]["made-on-use"]) == 2
+    keys = role(emulator, "writes-anywhere", ALL_OF_A_PRODUCER, arns["Serverless"])
+    settings = signed(emulator, emulator_brokers(emulator, arns["Serverless"]), keys)
+    (error,) = produce({**settings, "topic.metadata.propagation.max.ms": 500}, "not-made", wave("any", 1))
+    assert error is not None
+    assert error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
+
+
+def test_an_administrator_creates_and_deletes_topics(plain: dict[str, Any]) -> None:
+    admin = AdminClient(plain)
+    wanted = NewTopic("by-hand", num_partitions=4, replication_factor=2)
+    admin.create_topics([wanted])["by-hand"].result(WITHIN)
+    assert len(admin.list_topics("by-hand", timeout=WITHIN).topics["by-hand"].partitions) == 4
+    with pytest.raises(KafkaException, match="already"):
+        admin.create_topics([wanted])["by-hand"].result(WITHIN)
+    with pytest.raises(KafkaException, match="brokers up"):
+        admin.create_topics([NewTopic("too-wide", 1, 4)])["too-wide"].result(WITHIN)
+    admin.delete_topics(["by-hand"])["by-hand"].result(WITHIN)
+    assert "by-hand" not in admin.list_topics(timeout=WITHIN).topics
+
+
+def test_with_one_broker_down_writing_and_reading_go_on_and_it_leads_again_when_it_is_back(
+    emulator: Emulator, plain: dict[str, Any]
+) -> None:
+    assert produce({**plain, "acks": "all"}, "placed", wave("before")) == [None] * 12
+    assert len(consume(plain, "placed", 12, "survivors")) == 12
+    for broker in (1, 2, 3):
+        order(emulator, "kafka/stop_broker", name="orders", broker=broker)
+        assert broker not in order(emulator, "kafka/list")["orders"]["topics"]["placed"]
+        written = wave(f"without-{broker}")
+        assert produce({**plain, "acks": "all"}, "placed", written) == [None] * 12
+        read = consume(plain, "placed", 12, "survivors")
+        assert {key: of_key(key, read) for key, _ in read} == {
+            key: of_key(key, written) for key, _ in written
+        }
+        order(emulator, "kafka/start_broker", name="orders", broker=broker)
+    assert sorted(order(emulator, "kafka/list")["orders"]["topics"]["placed"]) == [1, 2, 3]
+
+
+def test_a_consumer_that_runs_outlives_its_coordinator_and_its_leaders(
+    emulator: Emulator, plain: dict[str, Any]
+) -> None:
+    settings = {
+        **plain,
+        "group.id": "steady",
+        "auto.offset.reset": "latest",
+        "reconnect.backoff.max.ms": 100,
+        "log_level": 0,
+    }
+    consumer = Consumer(settings)
+    consumer.subscribe(["placed"])
+    eventually(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 3)
+    eventually(lambda: consumer.poll(0.1) is None and all(each.offset >= 0 for each in positions(consumer)))
+    for broker in (1, 2, 3):
+        order(emulator, "kafka/stop_broker", name="orders", broker=broker)
+        written = wave(f"running-{broker}", 4)
+        assert produce(plain, "placed", written) == [None] * 4
+        read: list[str] = []
+
+        def all_read(read: list[str] = read) -> bool:
+            record = consumer.poll(0.1)
+            if record is not None and record.error() is None:
+                read.append(text(record.value()))
+            return len(read) == 4
+
+        eventually(all_read)
+        assert sorted(read) == sorted(value for _, value in written)
+        order(emulator, "kafka/start_broker", name="orders", broker=broker)
+    consumer.close()
+
+
+def positions(consumer: Consumer) -> list[TopicPartition]:
+    """Where a consumer will read on; librdkafka knows it once it has asked the leader."""
+    found = []
+    for each in consumer.assignment():
+        low, high = consumer.get_watermark_offsets(each, timeout=WITHIN)
+        found.append(TopicPartition(each.topic, each.partition, high if low >= 0 else -1))
+    return found
+
+
+MEMBER = """
+import json, sys, confluent_kafka
+consumer = confluent_kafka.Consumer(json.loads(sys.argv[1]))
+consumer.subscribe(["placed"])
+while not consumer.assignment():
+    consumer.poll(0.02)
+print("joined", flush=True)
+while True:
+    consumer.poll(0.02)
+"""
+
+
+def test_members_of_a_group_share_its_partitions_and_take_over_from_one_that_is_killed(
+    plain: dict[str, Any],
+) -> None:
+    settings = {
+        **plain,
+        "group.id": "sharing",
+        "session.timeout.ms": 1000,
+        "heartbeat.interval.ms": 100,
+        "log_level": 0,
+    }
+    one, other = Consumer(settings), Consumer(settings)
+    for each in (one, other):
+        each.subscribe(["placed"])
+    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2])
+    assert 0 < len(partitions(one)) < 3
+    third = subprocess.Popen(
+        [sys.executable, "-c", MEMBER, json.dumps(settings)], stdout=subprocess.PIPE, text=True
+    )
+    with third:
+        eventually(lambda: [len(partitions(each)) for each in (one, other)] == [1, 1])
+        assert third.stdout is not None
+        assert third.stdout.readline() == "joined\n"
+        third.kill()
+    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2])
+    for each in (one, other):
+        each.close()
+
+
+def partitions(consumer: Consumer) -> list[int]:
+    consumer.poll(0.02)
+    return [each.partition for each in consumer.assignment()]
+
+
+def test_a_write_to_all_replicas_is_refused_while_too_few_are_up(
+    emulator: Emulator, plain: dict[str, Any]
+) -> None:
+    for broker in (1, 2):
+        order(emulator, "kafka/stop_broker", name="orders", broker=broker)
+    hasty = {**plain, "acks": "all", "retries": 0}
+    codes = {error.code() for error in produce(hasty, "placed", wave("unsafe")) if error is not None}
+    assert codes == {KafkaError.NOT_ENOUGH_REPLICAS}
+    assert produce({**plain, "acks": 1}, "placed", wave("daring")) == [None] * 12
+    for broker in (1, 2):
+        order(emulator, "kafka/start_broker", name="orders", broker=broker)
+    assert produce(hasty, "placed", wave("safe")) == [None] * 12
+
+
+def test_the_loss_of_a_zone_takes_its_brokers_down_and_its_return_brings_back_those_alone() -> None:
+    settings = {
+        "auto.create.topics.enable": "false",
+        "num.partitions": "1",
+        "default.replication.factor": "2",
+        "min.insync.replicas": "1",
+    }
+    cluster = Kafka("six", "arn:of:six", ("a", "b", "c") * 2, ("a", "b", "c") * 2, settings)
+    cluster.start()
+    try:
+        cluster.create_topic("t", 6)
+        cluster.stop_broker(5)
+        assert cluster.lose_zone("b") == ["broker 2 of six"]
+        assert cluster.lose_zone("b") == []
+        assert {each.leader for each in cluster.topics["t"].partitions} == {1, 3, 4, 6}
+        assert cluster.restore_zone("b") == ["broker 2 of six"]
+        assert sorted(cluster.up) == [1, 2, 3, 4, 6]
+        cluster.stop()
+        assert {each.leader for each in cluster.topics["t"].partitions} == {NO_BROKER}
+    finally:
+        cluster.delete()
+
+
+# Who may come in, and what for.
+
+
+def emulator_brokers(emulator: Emulator, arn: str) -> str:
+    answer = emulator.endpoint.client("kafka").get_bootstrap_brokers(ClusterArn=arn)
+    return str(answer["BootstrapBrokerStringSaslIam"])
+
+
+def role(emulator: Emulator, name: str, actions: tuple[str, ...], cluster: str) -> Credentials:
+    """A session of a new role that may do `actions` on a cluster, its topics and its groups."""
+    iam, sts = emulator.endpoint.client("iam"), emulator.endpoint.client("sts")
+    resources = [cluster, *(cluster.replace(":cluster/", f":{kind}/") + "/*" for kind in ("topic", "group"))]
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    policy = {
+        "Effect": "Allow",
+        "Action": [f"kafka-cluster:{each}" for each in actions] or "s3:ListAllMyBuckets",
+        "Resource": resources if actions else "*",
+    }
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(policy))
+    keys = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
+    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+
+def document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def signed(emulator: Emulator, brokers: str, keys: Credentials) -> dict[str, Any]:
+    """What a client sets to log in with IAM, its token made as the AWS MSK IAM signers make theirs."""
+
+    def token(_: object) -> tuple[str, float]:
+        request = AWSRequest("GET", "https://kafka.us-east-1.amazonaws.com/?Action=kafka-cluster%3AConnect")
+        SigV4QueryAuth(keys, "kafka-cluster", "us-east-1", expires=900).add_auth(request)
+        url = f"{request.url}&User-Agent=test"
+        return base64.urlsafe_b64encode(url.encode()).decode().rstrip("="), time.time() + 900
+
+    return {
+        "bootstrap.servers": brokers,
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "OAUTHBEARER",
+        "ssl.ca.location": emulator.endpoint.ca_bundle,
+        "oauth_cb": token,
+    }
+
+
+def refusal(settings: dict[str, Any]) -> str:
+    """The words with which a client is kept out; empty when it is let in."""
+    said: list[str] = []
+    noting: dict[str, Any] = {"error_cb": lambda error: said.append(error.str()), "log_level": 0}
+    admin = AdminClient({**settings, **noting})
+
+    def answered() -> bool:
+        with suppress(KafkaException):
+            admin.list_topics(timeout=0.2)
+            return True
+        admin.poll(0)
+        return bool(said)
+
+    eventually(answered)
+    return " ".join(said)
+
+
+def test_a_role_that_may_writes_and_one_that_may_reads_with_the_token_of_the_msk_signers(
+    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+) -> None:
+    way_in = brokers["BootstrapBrokerStringSaslIam"]
+    writer = signed(emulator, way_in, role(emulator, "writer", ALL_OF_A_PRODUCER, arns["Cluster"]))
+    reader = signed(emulator, way_in, role(emulator, "reader", ALL_OF_A_CONSUMER, arns["Cluster"]))
+    order(emulator, "kafka/create_topic", name="orders", topic="signed", partitions=1)
+    assert produce(writer, "signed", wave("signed")) == [None] * 12
+    assert consume(reader, "signed", 12, "readers") == wave("signed")
+    used = {
+        (each["action"].partition(":")[2], each["resource"].split(":")[5].split("/")[0])
+        for each in emulator.decisions()
+        if each["allowed"] and each["principal"].endswith(":assumed-role/reader/session")
+    }
+    assert used == {
+        ("Connect", "cluster"),
+        ("DescribeTopic", "topic"),
+        ("ReadData", "topic"),
+        ("DescribeGroup", "group"),
+        ("AlterGroup", "group"),
+    }
+
+
+def test_a_role_without_connect_is_kept_out_and_so_is_a_forged_token(
+    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+) -> None:
+    way_in = brokers["BootstrapBrokerStringSaslIam"]
+    stranger = role(emulator, "stranger", (), arns["Cluster"])
+    assert "is not allowed kafka-cluster:Connect" in refusal(signed(emulator, way_in, stranger))
+    forged = Credentials(stranger.access_key, "made up", stranger.token)
+    assert "signature does not match" in refusal(signed(emulator, way_in, forged))
+    last = [each for each in emulator.decisions() if each["action"] == "kafka-cluster:Connect"][-1]
+    assert (last["allowed"], last["resource"]) == (False, arns["Cluster"])
+
+
+def test_the_mechanism_of_the_java_and_go_libraries_lets_in_the_same_roles(
+    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+) -> None:
+    first = brokers["BootstrapBrokerStringSaslIam"].split(",")[0]
+    keys = role(emulator, "in-java", ("Connect",), arns["Cluster"])
+    request = AWSRequest("GET", f"https://{first}/?Action=kafka-cluster%3AConnect")
+    SigV4QueryAuth(keys, "kafka-cluster", "us-east-1", expires=900).add_auth(request)
+    signed_query = parse_qsl(urlsplit(str(request.url)).query)
+    fields = {"version": "2020_10_22", "host": first, **{name.lower(): value for name, value in signed_query}}
+    assert sasl(emulator, first, fields)[0] == 0
+    error, words = sasl(emulator, first, fields | {"x-amz-expires": "899"})
+    assert (error, b"signature does not match" in words) == (58, True)
+
+
+def sasl(emulator: Emulator, broker: str, fields: dict[str, str]) -> tuple[int, bytes]:
+    """Log in by AWS_MSK_IAM over Kafka's own requests: the error code, and the whole answer."""
+    host, _, port = broker.partition(":")
+    mechanism, message = b"AWS_MSK_IAM", json.dumps(fields).encode()
+    handshake = struct.pack(">hhihh", 17, 1, 1, -1, len(mechanism)) + mechanism
+    authenticate = struct.pack(">hhihi", 36, 1, 2, -1, len(message)) + message
+    context = ssl.create_default_context(cafile=emulator.endpoint.ca_bundle)
+    with (
+        socket.create_connection((host, int(port)), timeout=WITHIN) as connection,
+        context.wrap_socket(connection, server_hostname=host) as encrypted,
+        encrypted.makefile("rwb") as stream,
+    ):
+        for request in (handshake, authenticate):
+            stream.write(struct.pack(">i", len(request)) + request)
+            stream.flush()
+            (length,) = struct.unpack(">i", stream.read(4))
+            answer = stream.read(length)
+    return struct.unpack_from(">h", answer, 4)[0], answer
+
+
+def test_a_role_may_not_do_what_it_was_not_granted(
+    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+) -> None:
+    way_in = brokers["BootstrapBrokerStringSaslIam"]
+    looks = role(emulator, "looks", ("Connect", "DescribeTopic", "DescribeGroup"), arns["Cluster"])
+    settings = signed(emulator, way_in, looks)
+    (error,) = produce(settings, "placed", wave("any", 1))
+    assert error is not None
+    assert error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
+    with pytest.raises(KafkaException) as caught:
+        consume(settings, "placed", 1, "not-ours")
+    assert caught.value.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED
+    admin = AdminClient(settings)
+    with pytest.raises(KafkaException, match="CreateTopic on new is not allowed"):
+        admin.create_topics([NewTopic("new", 1, 1)])["new"].result(WITHIN)
+
+
+def test_a_user_of_an_associated_secret_logs_in_by_its_password_alone(
+    emulator: Emulator, brokers: dict[str, str]
+) -> None:
+    settings = {
+        "bootstrap.servers": brokers["BootstrapBrokerStringSaslScram"],
+        "security.protocol": "SASL_SSL",
+        "sasl.mechanism": "SCRAM-SHA-512",
+        "ssl.ca.location": emulator.endpoint.ca_bundle,
+        "sasl.username": "clerk",
+        "sasl.password": "a-password-of-clerk",
+    }
+    assert refusal(settings) == ""
+    assert "the password is wrong" in refusal({**settings, "sasl.password": "another"})
+    assert "no secret of the cluster" in refusal({**settings, "sasl.username": "somebody"})
+
+
+def test_tls_without_a_log_in_is_open_where_the_template_allows_it(
+    emulator: Emulator, brokers: dict[str, str]
+) -> None:
+    settings = {
+        "bootstrap.servers": brokers["BootstrapBrokerStringTls"],
+        "security.protocol": "SSL",
+        "ssl.ca.location": emulator.endpoint.ca_bundle,
+    }
+    assert refusal(settings) == ""
+
+
+def eventually(happens: Callable[[], bool]) -> None:
+    until = time.monotonic() + WITHIN
+    while not happens():
+        assert time.monotonic() < until, "it did not happen in time"
+
+
+def test_deleting_the_stack_closes_every_port_and_ends_the_brokers(
+    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+) -> None:
+    ports = [int(each.rpartition(":")[2]) for every in brokers.values() for each in every.split(",")]
+    assert all(is_open(each) for each in ports)
+    formation = emulator.endpoint.client("cloudformation")
+    formation.delete_stack(StackName=STACK)
+    formation.get_waiter("stack_delete_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+    )
+    assert order(emulator, "kafka/list") == {}
+    assert not any(is_open(each) for each in ports)
+
+
+def is_open(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+    except ConnectionRefusedError:
+        return False
+    return True

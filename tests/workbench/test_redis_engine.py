@@ -1,0 +1,314 @@
+"""Real Redis behind ElastiCache in the offline AWS: what a template asks for is what its clients meet."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+import urllib3
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from redis.backoff import ConstantBackoff
+from redis.cluster import RedisCluster
+from redis.retry import Retry
+
+from workbench.dryrun.emulator import Emulator
+from workbench.offline.engines.redis import Redis
+
+TOKEN = "a-token-of-sixteen"
+STACK = "caches"
+TEMPLATE = {
+    "Resources": {
+        "Group": {
+            "Type": "AWS::ElastiCache::ReplicationGroup",
+            "Properties": {
+                "ReplicationGroupId": "group",
+                "ReplicationGroupDescription": "sessions",
+                "CacheNodeType": "cache.t4g.micro",
+                "NumCacheClusters": 2,
+                "AutomaticFailoverEnabled": True,
+                "MultiAZEnabled": True,
+                "TransitEncryptionEnabled": True,
+                "AuthToken": TOKEN,
+                "CacheParameterGroupName": {"Ref": "Settings"},
+            },
+        },
+        "Settings": {
+            "Type": "AWS::ElastiCache::ParameterGroup",
+            "Properties": {
+                "CacheParameterGroupFamily": "redis7",
+                "Description": "tells of keys that expire",
+                "Properties": {"maxmemory-policy": "allkeys-lfu"},
+            },
+        },
+        "Single": {
+            "Type": "AWS::ElastiCache::CacheCluster",
+            "Properties": {
+                "ClusterName": "single",
+                "Engine": "redis",
+                "CacheNodeType": "cache.t4g.micro",
+                "NumCacheNodes": 1,
+                "PreferredAvailabilityZone": "us-east-1b",
+            },
+        },
+        "Reader": {
+            "Type": "AWS::ElastiCache::User",
+            "Properties": {
+                "UserId": "reader",
+                "UserName": "reader",
+                "Engine": "redis",
+                "AccessString": "on ~open:* +get",
+                "AuthenticationMode": {"Type": "password", "Passwords": ["a-password-of-reader"]},
+            },
+        },
+        "Signer": {
+            "Type": "AWS::ElastiCache::User",
+            "Properties": {
+                "UserId": "signer",
+                "UserName": "signer",
+                "Engine": "redis",
+                "AccessString": "on ~* +@all",
+                "AuthenticationMode": {"Type": "iam"},
+            },
+        },
+        "Users": {
+            "Type": "AWS::ElastiCache::UserGroup",
+            "DependsOn": ["Reader", "Signer"],
+            "Properties": {"UserGroupId": "users", "Engine": "redis", "UserIds": ["reader", "signer"]},
+        },
+        "Serverless": {
+            "Type": "AWS::ElastiCache::ServerlessCache",
+            "DependsOn": "Users",
+            "Properties": {"ServerlessCacheName": "serverless", "Engine": "valkey", "UserGroupId": "users"},
+        },
+    },
+    "Outputs": {
+        "GroupHost": {"Value": {"Fn::GetAtt": ["Group", "PrimaryEndPoint.Address"]}},
+        "GroupPort": {"Value": {"Fn::GetAtt": ["Group", "PrimaryEndPoint.Port"]}},
+        "GroupReaderPort": {"Value": {"Fn::GetAtt": ["Group", "ReaderEndPoint.Port"]}},
+        "SingleHost": {"Value": {"Fn::GetAtt": ["Single", "RedisEndpoint.Address"]}},
+        "SinglePort": {"Value": {"Fn::GetAtt": ["Single", "RedisEndpoint.Port"]}},
+        "ServerlessHost": {"Value": {"Fn::GetAtt": ["Serverless", "Endpoint.Address"]}},
+        "ServerlessPort": {"Value": {"Fn::GetAtt": ["Serverless", "Endpoint.Port"]}},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outputs(emulator: Emulator) -> dict[str, str]:
+    formation = emulator.endpoint.client("cloudformation")
+    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
+    formation.get_waiter("stack_create_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+    )
+    (stack,) = formation.describe_stacks(StackName=STACK)["Stacks"]
+    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+
+
+def order(emulator: Emulator, command: str, **arguments: object) -> Any:
+    pool = urllib3.PoolManager(ca_certs=emulator.endpoint.ca_bundle)
+    answer = pool.request("POST", f"{emulator.endpoint.url}/_blueprint/{command}", body=json.dumps(arguments))
+    assert answer.status == 200, answer.data
+    return answer.json()
+
+
+def client(emulator: Emulator, outputs: dict[str, str], name: str, **options: Any) -> redis.Redis:
+    encrypted: dict[str, Any] = {
+        "ssl": True,
+        "ssl_ca_certs": emulator.endpoint.ca_bundle,
+        "ssl_check_hostname": True,
+    }
+    if name == "Single" or options.get("ssl") is False:
+        encrypted = {}
+    made: redis.Redis = redis.Redis(
+        host=outputs[f"{name}Host"],
+        port=int(outputs[f"{name}Port"]),
+        decode_responses=True,
+        socket_timeout=5,
+        retry=Retry(ConstantBackoff(0), 0),
+        **(encrypted | options),
+    )
+    return made
+
+
+def is_open(port: str | int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", int(port)), timeout=1).close()
+    except ConnectionRefusedError:
+        return False
+    return True
+
+
+def test_a_group_with_a_token_speaks_tls_to_those_who_have_it(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    with client(emulator, outputs, "Group", password=TOKEN) as cache:
+        cache.set("greeting", "hello")
+        assert cache.get("greeting") == "hello"
+
+
+def test_a_wrong_token_and_a_client_without_tls_are_refused(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    wrong = client(emulator, outputs, "Group", password="wrong")
+    with wrong, pytest.raises(redis.exceptions.AuthenticationError):
+        wrong.get("greeting")
+    plain = client(emulator, outputs, "Group", password=TOKEN, ssl=False)
+    with plain, pytest.raises(redis.exceptions.ConnectionError):
+        plain.get("greeting")
+
+
+def test_commands_that_elasticache_keeps_to_itself_are_refused(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    cache = client(emulator, outputs, "Group", password=TOKEN)
+    with cache, pytest.raises(redis.exceptions.NoPermissionError):
+        cache.config_get("maxmemory-policy")
+
+
+def test_the_parameter_group_reaches_the_server(emulator: Emulator, outputs: dict[str, str]) -> None:
+    with client(emulator, outputs, "Group", password=TOKEN) as cache:
+        assert cache.info("memory")["maxmemory_policy"] == "allkeys-lfu"
+    assert order(emulator, "redis/list")["group"]["ignored_settings"] == []
+
+
+def test_a_group_with_failover_keeps_its_data_over_a_crash_and_a_single_node_does_not(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    with (
+        client(emulator, outputs, "Group", password=TOKEN) as group,
+        client(emulator, outputs, "Single") as node,
+    ):
+        group.set("kept", 1)
+        node.set("lost", 1)
+        for name in ("group", "single"):
+            order(emulator, "redis/stop", name=name)
+        with pytest.raises(redis.exceptions.ConnectionError):
+            group.get("kept")
+        assert not is_open(outputs["SinglePort"])
+        for name in ("group", "single"):
+            order(emulator, "redis/start", name=name)
+        assert group.get("kept") == "1"
+        assert node.get("lost") is None
+
+
+def test_a_user_with_a_password_may_do_what_its_access_string_says(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    login = {"username": "reader", "password": "a-password-of-reader"}
+    with client(emulator, outputs, "Serverless", **login) as cache:
+        assert cache.get("open:door") is None
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            cache.get("shut:door")
+        with pytest.raises(redis.exceptions.NoPermissionError):
+            cache.set("open:door", 1)
+    with (
+        client(emulator, outputs, "Serverless") as nobody,
+        pytest.raises(redis.exceptions.AuthenticationError),
+    ):
+        nobody.get("open:door")
+
+
+def test_a_token_that_iam_allows_is_the_password_of_an_iam_user_also_in_cluster_mode(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    keys = role(emulator, "connects", "elasticache:Connect")
+    cluster: RedisCluster = RedisCluster(
+        host=outputs["ServerlessHost"],
+        port=int(outputs["ServerlessPort"]),
+        username="signer",
+        password=token(keys),
+        ssl=True,
+        ssl_ca_certs=emulator.endpoint.ca_bundle,
+        decode_responses=True,
+    )
+    with cluster:
+        cluster.set("{a}1", "x")
+        cluster.set("{b}1", "y")
+        assert [cluster.get("{a}1"), cluster.get("{b}1")] == ["x", "y"]
+    decisions = {
+        each["resource"].rpartition(":")[2]: each["allowed"]
+        for each in emulator.decisions()
+        if each["action"] == "elasticache:Connect"
+    }
+    assert decisions == {"serverless": True, "signer": True}
+
+
+def test_a_role_without_connect_is_refused_and_so_is_a_forged_token(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    refused = role(emulator, "stays-out", "s3:ListAllMyBuckets")
+    forged = Credentials(refused.access_key, "made up", refused.token)
+    for keys in (refused, forged):
+        cache = client(emulator, outputs, "Serverless", username="signer", password=token(keys))
+        with cache, pytest.raises(redis.exceptions.AuthenticationError):
+            cache.get("{a}1")
+
+
+def role(emulator: Emulator, name: str, action: str) -> Credentials:
+    iam, sts = emulator.endpoint.client("iam"), emulator.endpoint.client("sts")
+    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
+    policy = {"Effect": "Allow", "Action": action, "Resource": "*"}
+    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(policy))
+    keys = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
+    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+
+
+def document(statement: dict[str, Any]) -> str:
+    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+
+
+def token(keys: Credentials) -> str:
+    """As "Authenticating with IAM" in the ElastiCache User Guide has clients make it."""
+    query = "Action=connect&User=signer&ResourceType=ServerlessCache"
+    request = AWSRequest("GET", f"http://serverless/?{query}")
+    SigV4QueryAuth(keys, "elasticache", "us-east-1", expires=900).add_auth(request)
+    return str(request.url).removeprefix("http://")
+
+
+def test_a_zone_takes_a_single_node_down_and_a_group_with_failover_goes_on(tmp_path: Path) -> None:
+    single = Redis("node", tmp_path / "node", zones=("a",))
+    group = Redis("group", tmp_path / "group", zones=("a", "b"), failover=True)
+    try:
+        for each in (single, group):
+            each.start()
+        assert single.lose_zone("b") == []
+        assert single.lose_zone("a") == ["node"]
+        assert group.lose_zone("a") == ["a node of group, which goes on in b"]
+        assert (is_open(single.port), is_open(group.port)) == (False, True)
+        assert group.lose_zone("b") == ["group"]
+        assert not is_open(group.port)
+        assert (single.restore_zone("a"), group.restore_zone("a")) == (["node"], ["group"])
+        assert is_open(single.port)
+        assert is_open(group.port)
+    finally:
+        for each in (single, group):
+            each.delete()
+
+
+def test_deleting_the_stack_ends_the_servers_and_removes_their_files(
+    emulator: Emulator, outputs: dict[str, str]
+) -> None:
+    assert is_open(outputs["GroupPort"])
+    formation = emulator.endpoint.client("cloudformation")
+    formation.delete_stack(StackName=STACK)
+    formation.get_waiter("stack_delete_complete").wait(
+        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+    )
+    assert order(emulator, "redis/list") == {}
+    assert not any(is_open(outputs[f"{name}Port"]) for name in ("Group", "Single", "Serverless"))
+    assert list((emulator.folder / "redis").iterdir()) == []

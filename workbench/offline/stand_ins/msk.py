@@ -1,0 +1,264 @@
+"""MSK by CloudFormation: clusters with brokers behind them, and what belongs to a cluster.
+
+Clusters, configurations and secrets go through MiniStack's own API, so that what it answers at runtime is the same.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import uuid
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import msk
+from ministack.services.cloudformation.provisioners import _physical_name, _tag_map
+
+from workbench.offline.engines.kafka import TopicRefused
+from workbench.offline.parts.msk import brokers_behind, reconfigure
+from workbench.offline.stand_ins import Made, Properties, StandIn
+
+_SERVERLESS_BROKERS = 3
+_VERSION = "K3AEGXETSR30VB"  # of everything: MiniStack's clusters do not change theirs either
+
+
+def _called(answer: tuple[int, dict[str, str], bytes]) -> dict[str, Any]:
+    """What MSK's API answered. Raises `ValueError` with its words when it refused."""
+    status, _, body = answer
+    document: dict[str, Any] = json.loads(body or b"{}")
+    if status >= 400:
+        raise ValueError(document.get("Message") or document.get("message") or body.decode())
+    return document
+
+
+def _new_cluster(name: str, request: dict[str, Any], tags: Any) -> Made:
+    arn = _called(msk._create_cluster(json.dumps({"clusterName": name, **request}).encode()))["clusterArn"]
+    msk._tags[arn] = _tag_map(tags)
+    return arn, {"Arn": arn, "CurrentVersion": _VERSION}
+
+
+def _create_cluster(logical_id: str, properties: Properties, stack: str) -> Made:
+    request = {**msk._camelize(properties), "tags": {}}
+    name = request.pop("clusterName", None) or _physical_name(stack, logical_id, max_len=64)
+    return _new_cluster(name, request, properties.get("Tags"))
+
+
+_CHANGEABLE = (
+    "ConfigurationInfo",
+    "Tags",
+    "EnhancedMonitoring",
+    "LoggingInfo",
+    "OpenMonitoring",
+    "KafkaVersion",
+)
+
+
+def _update_cluster(arn: str, old: Properties, new: Properties, _stack: str) -> Made:
+    _refuse_changes("an MSK cluster", old, new, but=_CHANGEABLE)
+    info, used = msk._clusters[arn], new.get("ConfigurationInfo") or {}
+    info["CurrentBrokerSoftwareInfo"] |= {
+        "ConfigurationArn": used.get("Arn"),
+        "ConfigurationRevision": used.get("Revision"),
+    }
+    msk._tags[arn] = _tag_map(new.get("Tags"))
+    reconfigure(arn)
+    return arn, {"Arn": arn, "CurrentVersion": _VERSION}
+
+
+def _retag_serverless(arn: str, old: Properties, new: Properties, _stack: str) -> Made:
+    _refuse_changes("a serverless MSK cluster", old, new, but=("Tags",))
+    msk._tags[arn] = _tag_map(new.get("Tags"))
+    return arn, {"Arn": arn, "CurrentVersion": _VERSION}
+
+
+def _keep_topic(topic: str, old: Properties, new: Properties, _stack: str) -> Made:
+    _refuse_changes("an MSK topic", old, new)
+    return topic, {"TopicArn": topic}
+
+
+def _refuse_changes(what: str, old: Properties, new: Properties, but: tuple[str, ...] = ()) -> None:
+    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
+    if refused := [name for name in changed if name not in but]:
+        raise ValueError(f"the offline AWS cannot change {', '.join(refused)} of {what}; deploy it anew")
+
+
+def _delete_cluster(arn: str, _properties: Properties) -> None:
+    msk._delete_cluster(arn)
+
+
+def _create_serverless(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    networks = properties.get("VpcConfigs") or []
+    request = {
+        "clusterType": "SERVERLESS",
+        "numberOfBrokerNodes": _SERVERLESS_BROKERS,
+        "brokerNodeGroupInfo": {
+            "clientSubnets": [each for network in networks for each in network["SubnetIds"]]
+        },
+        "clientAuthentication": msk._camelize(properties["ClientAuthentication"]),
+    }
+    return _new_cluster(properties["ClusterName"], request, properties.get("Tags"))
+
+
+def _create_configuration(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    request = {
+        "name": properties["Name"],
+        "description": properties.get("Description", ""),
+        "kafkaVersions": properties.get("KafkaVersionsList", []),
+        "serverProperties": base64.b64encode(properties["ServerProperties"].encode()).decode(),
+    }
+    arn = _called(msk._create_configuration(json.dumps(request).encode()))["arn"]
+    return arn, _configuration(arn)
+
+
+def _update_configuration(arn: str, _old: Properties, new: Properties, _stack: str) -> Made:
+    """A further revision, as MSK's UpdateConfiguration, which MiniStack lacks, makes one."""
+    revisions = msk._config_revisions[arn]
+    content = {
+        "Revision": len(revisions) + 1,
+        "CreationTime": msk._now_iso(),
+        "Description": new.get("Description", ""),
+    }
+    encoded = base64.b64encode(new["ServerProperties"].encode()).decode()
+    msk._config_revisions[arn] = [*revisions, {**content, "ServerProperties": encoded}]
+    msk._configurations[arn] |= {"LatestRevision": content}
+    return arn, _configuration(arn)
+
+
+def _configuration(arn: str) -> dict[str, Any]:
+    latest = msk._configurations[arn]["LatestRevision"]
+    return {"Arn": arn, **{f"LatestRevision.{name}": value for name, value in latest.items()}}
+
+
+def _delete_configuration(arn: str, _properties: Properties) -> None:
+    msk._configurations.pop(arn, None)
+    msk._config_revisions.pop(arn, None)
+
+
+def _associate(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    arn = properties["ClusterArn"]
+    _set_secrets(arn, properties.get("SecretArnList") or [])
+    return arn, {}
+
+
+def _reassociate(_arn: str, _old: Properties, new: Properties, stack: str) -> Made:
+    return _associate("", new, stack)
+
+
+def _dissociate(arn: str, _properties: Properties) -> None:
+    if arn in msk._clusters:
+        _set_secrets(arn, [])
+
+
+def _set_secrets(arn: str, wanted: list[str]) -> None:
+    there = msk._scram_secrets.get(arn, [])
+    for change, secrets in (
+        (msk._batch_disassociate_scram, [each for each in there if each not in wanted]),
+        (msk._batch_associate_scram, [each for each in wanted if each not in there]),
+    ):
+        _called(change(arn, json.dumps({"secretArnList": secrets}).encode()))
+
+
+def _create_topic(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    arn, name = properties["ClusterArn"], properties["TopicName"]
+    lines = base64.b64decode(properties.get("Configs") or "").decode().splitlines()
+    settings = dict(line.split("=", 1) for line in lines if "=" in line)
+    count, copies = int(properties["PartitionCount"]), int(properties["ReplicationFactor"])
+    try:
+        brokers_behind(arn).create_topic(name, count, copies, settings)
+    except TopicRefused as refusal:
+        raise ValueError(str(refusal)) from None
+    topic = f"{arn.replace(':cluster/', ':topic/', 1)}/{name}"
+    return topic, {"TopicArn": topic}
+
+
+def _delete_topic(_topic: str, properties: Properties) -> None:
+    if properties["ClusterArn"] in msk._clusters:
+        brokers_behind(properties["ClusterArn"]).delete_topic(properties["TopicName"])
+
+
+def _note_policy(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    return properties["ClusterArn"], {"CurrentVersion": _VERSION}
+
+
+def _note_connection(logical_id: str, _properties: Properties, stack: str) -> Made:
+    place = f"arn:aws:kafka:{get_region()}:{get_account_id()}:vpc-connection/{get_account_id()}"
+    arn = f"{place}/{_physical_name(stack, logical_id)}/{uuid.uuid4()}"
+    return arn, {"Arn": arn}
+
+
+def _forget(_physical_id: str, _properties: Properties) -> None:
+    """Of a record nothing is left to take away."""
+
+
+_CLUSTER_ATTRIBUTES = {"Arn": "its ARN", "CurrentVersion": "a fixed version"}
+
+STAND_INS = (
+    StandIn(
+        type="AWS::MSK::Cluster",
+        by="engine",
+        what="brokers that speak Kafka's protocol, with the listeners and zones that the template asks for",
+        ref="its ARN",
+        attributes=_CLUSTER_ATTRIBUTES,
+        create=_create_cluster,
+        update=_update_cluster,
+        delete=_delete_cluster,
+    ),
+    StandIn(
+        type="AWS::MSK::ServerlessCluster",
+        by="engine",
+        what="three brokers that speak Kafka's protocol, behind TLS and IAM",
+        ref="its ARN",
+        attributes=_CLUSTER_ATTRIBUTES,
+        create=_create_serverless,
+        update=_retag_serverless,
+        delete=_delete_cluster,
+    ),
+    StandIn(
+        type="AWS::MSK::Configuration",
+        by="api",
+        what="a configuration; of its properties auto.create.topics.enable, num.partitions, "
+        "default.replication.factor and min.insync.replicas are kept to",
+        ref="its ARN",
+        attributes={"Arn": "its ARN", "LatestRevision.Revision": "the number of its latest revision"},
+        create=_create_configuration,
+        update=_update_configuration,
+        delete=_delete_configuration,
+    ),
+    StandIn(
+        type="AWS::MSK::BatchScramSecret",
+        by="api",
+        what="the secrets' users may log in by SCRAM",
+        ref="the ARN of the cluster",
+        create=_associate,
+        update=_reassociate,
+        delete=_dissociate,
+    ),
+    StandIn(
+        type="AWS::MSK::Topic",
+        by="engine",
+        what="a topic with its partitions",
+        ref="its ARN",
+        attributes={"TopicArn": "its ARN"},
+        create=_create_topic,
+        update=_keep_topic,
+        delete=_delete_topic,
+    ),
+    StandIn(
+        type="AWS::MSK::ClusterPolicy",
+        by="record",
+        what="a name: policies of clusters are for other accounts, and there are none",
+        ref="the ARN of the cluster",
+        attributes={"CurrentVersion": "a fixed version"},
+        create=_note_policy,
+        delete=_forget,
+    ),
+    StandIn(
+        type="AWS::MSK::VpcConnection",
+        by="record",
+        what="a name: all networks here are one",
+        ref="its ARN",
+        attributes={"Arn": "its ARN"},
+        create=_note_connection,
+        delete=_forget,
+    ),
+)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 import urllib3
 
@@ -63,7 +63,7 @@ class Http:
     ) -> Response:
         """Send one request; `json` is encoded as the body, `bearer` becomes the Authorization header."""
         parts = urlsplit(url)
-        sent = {"Host": parts.netloc, **(headers or {})}
+        sent = {"Host": _host_of(parts), **(headers or {})}
         if bearer is not None:
             sent["Authorization"] = f"Bearer {bearer}"
         if json is not None:
@@ -97,6 +97,13 @@ class Http:
         self._direct.clear()
         if self._offline is not None:
             self._offline.close()
+
+
+def _host_of(parts: SplitResult) -> str:
+    """The host as it is sent: with its port to a load balancer, whose listeners are told apart by it."""
+    if parts.netloc.endswith(".elb.amazonaws.com"):
+        return f"{parts.netloc}:{443 if parts.scheme == 'https' else 80}"
+    return parts.netloc
 
 
 def _encoded(document: Any) -> bytes:

@@ -44,6 +44,7 @@ _EXECUTE_API_NAME = re.compile(
     r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
 )
 POLL_SECONDS = 0.1
+OWN_HEALTH = "/_ministack/health"
 _evaluated: contextvars.ContextVar[Any] = contextvars.ContextVar("evaluated", default=None)
 
 
@@ -261,6 +262,7 @@ def main() -> None:
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
     send_empty_bodies()
+    app._HEALTH_PATHS = (OWN_HEALTH,)  # "/health" belongs to the programs behind load balancers and the edge
     fork_workers()
     mark_the_end_of_a_log()
     write_no_log_group_anew()

@@ -1,0 +1,507 @@
+"""The types that MiniStack's CloudFormation lacks: made by its API, told by its describe calls, and gone again."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from workbench.dryrun.emulator import Emulator
+from workbench.offline.stand_ins import compute, network, records
+
+PEM = """-----BEGIN PUBLIC KEY-----
+MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFkZ0n2Z1kM0nq1vXq6v1mF8Yq5rX
+-----END PUBLIC KEY-----
+"""
+NOT_HERE = {"AWS::EC2::Instance"}  # tests/workbench/test_programs.py runs one
+Outputs = dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def made(emulator: Emulator) -> Outputs:
+    """A stack with one of each: what `Ref` answers for each of its resources."""
+    resources = _resources()
+    outputs = {name: {"Value": {"Ref": name}} for name in resources} | {
+        "Allocation": {"Value": {"Fn::GetAtt": ["Address", "AllocationId"]}},
+        "RuleId": {"Value": {"Fn::GetAtt": ["Incoming", "Id"]}},
+        "SetArn": {"Value": {"Fn::GetAtt": ["Addresses", "Arn"]}},
+    }
+    stacks = emulator.endpoint.client("cloudformation")
+    stacks.create_stack(
+        StackName="one-of-each",
+        TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}),
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    _until(lambda: not _status(stacks).endswith("_IN_PROGRESS"), "the stack to settle")
+    assert _status(stacks) == "CREATE_COMPLETE", _reasons(stacks)
+    described = stacks.describe_stacks(StackName="one-of-each")["Stacks"][0]
+    return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+
+
+def test_each_type_that_has_a_stand_in_is_deployed_here() -> None:
+    deployed = {each["Type"] for each in _resources().values()}
+    ours = {each.type for room in (network, compute, records) for each in room.STAND_INS}
+    assert ours - NOT_HERE <= deployed
+
+
+def test_a_private_subnets_way_out_is_the_nat_gateway(made: Outputs, emulator: Emulator) -> None:
+    ec2 = emulator.endpoint.client("ec2")
+    [gateway] = ec2.describe_nat_gateways(NatGatewayIds=[made["Nat"]])["NatGateways"]
+    assert (gateway["SubnetId"], gateway["State"]) == (made["Subnet"], "available")
+    assert gateway["Tags"] == [{"Key": "Name", "Value": "out"}]
+    [table] = ec2.describe_route_tables(RouteTableIds=[made["Table"]])["RouteTables"]
+    assert ("0.0.0.0/0", made["Nat"]) in [
+        (each.get("DestinationCidrBlock"), each.get("NatGatewayId")) for each in table["Routes"]
+    ]
+    [address] = ec2.describe_addresses(AllocationIds=[made["Allocation"]])["Addresses"]
+    assert address["PublicIp"] == made["Address"]
+
+
+def test_rules_are_in_their_security_groups(made: Outputs, emulator: Emulator) -> None:
+    ec2 = emulator.endpoint.client("ec2")
+    [group] = ec2.describe_security_groups(GroupIds=[made["Group"]])["SecurityGroups"]
+    [incoming] = [each for each in group["IpPermissions"] if each.get("FromPort") == 8080]
+    assert [each["GroupId"] for each in incoming["UserIdGroupPairs"]] == [made["Group"]]
+    assert any(each.get("FromPort") == 5432 for each in group["IpPermissionsEgress"])
+    assert made["Incoming"] == made["RuleId"]
+    assert made["Incoming"].startswith("sgr-")
+
+
+def test_a_network_acl_has_its_entry_and_its_subnet(made: Outputs, emulator: Emulator) -> None:
+    ec2 = emulator.endpoint.client("ec2")
+    [acl] = ec2.describe_network_acls(NetworkAclIds=[made["Acl"]])["NetworkAcls"]
+    assert [(each["RuleNumber"], each["RuleAction"]) for each in acl["Entries"]] == [(100, "allow")]
+    assert [each["SubnetId"] for each in acl["Associations"]] == [made["Subnet"]]
+
+
+def test_what_surrounds_the_network_is_described(made: Outputs, emulator: Emulator) -> None:
+    ec2 = emulator.endpoint.client("ec2")
+    [log] = ec2.describe_flow_logs(FlowLogIds=[made["FlowLog"]])["FlowLogs"]
+    assert (log["ResourceId"], log["TrafficType"]) == (made["Vpc"], "REJECT")
+    [peering] = ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[made["Peering"]])[
+        "VpcPeeringConnections"
+    ]
+    assert peering["Status"]["Code"] == "active"
+    [vpc] = ec2.describe_vpcs(VpcIds=[made["Vpc"]])["Vpcs"]
+    assert vpc["DhcpOptionsId"] == made["Options"]
+    entries = ec2.get_managed_prefix_list_entries(PrefixListId=made["Prefixes"])["Entries"]
+    assert [each["Cidr"] for each in entries] == ["192.0.2.0/24"]
+    [interface] = ec2.describe_network_interfaces(NetworkInterfaceIds=[made["Interface"]])[
+        "NetworkInterfaces"
+    ]
+    assert interface["SubnetId"] == made["Subnet"]
+    assert [each["KeyName"] for each in ec2.describe_key_pairs(KeyNames=["door"])["KeyPairs"]] == ["door"]
+
+
+def test_what_other_services_keep_is_found_there(made: Outputs, emulator: Emulator) -> None:
+    client = emulator.endpoint.client
+    [selection] = client("backup").list_backup_selections(BackupPlanId=made["Plan"])["BackupSelectionsList"]
+    assert selection["SelectionId"] == made["Selection"]
+    assert client("route53").get_health_check(HealthCheckId=made["HealthCheck"])["HealthCheck"]["Id"]
+    [listed] = client("wafv2").list_ip_sets(Scope="REGIONAL")["IPSets"]
+    assert (listed["ARN"], made["Addresses"]) == (made["SetArn"], f"addresses|{listed['Id']}|REGIONAL")
+    assert client("events").describe_archive(ArchiveName=made["Archive"])["ArchiveName"] == made["Archive"]
+    assert [each["Name"] for each in client("events").list_connections()["Connections"]] == [
+        made["Connection"]
+    ]
+    assert client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"] == [
+        {"Arn": made["Provider"]}
+    ]
+    policy = client("sqs").get_queue_attributes(QueueUrl=made["Queue"], AttributeNames=["Policy"])
+    assert json.loads(policy["Attributes"]["Policy"])["Statement"][0]["Sid"] == "One"
+    [alarm] = client("cloudwatch").describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"]
+    assert alarm["AlarmName"] == made["Composite"]
+
+
+def test_public_parameters_answer_as_template_parameters_too(emulator: Emulator) -> None:
+    image = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-arm64"
+    layer = "/aws/service/powertools/python/arm64/python3.13/latest"
+    wanted = {
+        "Image": {"Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", "Default": image},
+        "Layer": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": layer},
+    }
+    template = {
+        "Parameters": wanted,
+        "Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
+        "Outputs": {name: {"Value": {"Ref": name}} for name in wanted},
+    }
+    stacks, ssm = emulator.endpoint.client("cloudformation"), emulator.endpoint.client("ssm")
+    stacks.create_stack(StackName="parameters", TemplateBody=json.dumps(template))
+    _until(lambda: not _status(stacks, "parameters").endswith("_IN_PROGRESS"), "the stack to settle")
+    described = stacks.describe_stacks(StackName="parameters")["Stacks"][0]
+    found = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    assert ssm.get_parameter(Name=image)["Parameter"]["Value"] == found["Image"]
+    [known] = emulator.endpoint.client("ec2").describe_images(ImageIds=[found["Image"]])["Images"]
+    assert known["ImageId"] == found["Image"]
+    layers = emulator.endpoint.client("lambda").get_layer_version_by_arn(Arn=found["Layer"])
+    assert layers["LayerVersionArn"] == found["Layer"]
+    elsewhere = emulator.endpoint.client("ssm", "eu-west-1").get_parameter(Name=image)["Parameter"]
+    assert elsewhere["Value"].startswith("ami-")
+    assert elsewhere["Value"] != found["Image"]
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/aws/service/eks/optimized-ami/1.34/amazon-linux-2023/arm64/standard/recommended/image_id",
+        "/aws/service/ecs/optimized-ami/amazon-linux-2023/arm64/recommended/image_id",
+    ],
+)
+def test_the_images_of_nodes_are_public_parameters(emulator: Emulator, name: str) -> None:
+    value = emulator.endpoint.client("ssm").get_parameter(Name=name)["Parameter"]["Value"]
+    assert value.startswith("ami-")
+
+
+def test_a_parameter_that_nobody_has_put_is_still_not_there(emulator: Emulator) -> None:
+    ssm = emulator.endpoint.client("ssm")
+    with pytest.raises(ssm.exceptions.ParameterNotFound):
+        ssm.get_parameter(Name="/aws/service/nothing-of-this-kind")
+
+
+def test_deleting_the_stack_takes_it_all_away(made: Outputs, emulator: Emulator) -> None:
+    stacks = emulator.endpoint.client("cloudformation")
+    stacks.delete_stack(StackName="one-of-each")
+    _until(lambda: _status(stacks) in ("GONE", "DELETE_COMPLETE", "DELETE_FAILED"), "the stack to go")
+    assert _status(stacks) != "DELETE_FAILED", _reasons(stacks)
+    client = emulator.endpoint.client
+    ec2 = client("ec2")
+    assert made["Address"] not in [each["PublicIp"] for each in ec2.describe_addresses()["Addresses"]]
+    gateways = ec2.describe_nat_gateways(NatGatewayIds=[made["Nat"]])["NatGateways"]
+    assert {each["State"] for each in gateways} <= {"deleted"}
+    assert ec2.describe_flow_logs()["FlowLogs"] == []
+    assert ec2.describe_key_pairs()["KeyPairs"] == []
+    assert made["Acl"] not in [each["NetworkAclId"] for each in ec2.describe_network_acls()["NetworkAcls"]]
+    own = [each for each in ec2.describe_managed_prefix_lists()["PrefixLists"] if each["OwnerId"] != "AWS"]
+    assert own == []
+    assert client("wafv2").list_ip_sets(Scope="REGIONAL")["IPSets"] == []
+    assert client("events").list_archives()["Archives"] == []
+    assert client("events").list_connections()["Connections"] == []
+    assert client("cloudwatch").describe_alarms(AlarmTypes=["CompositeAlarm"])["CompositeAlarms"] == []
+    assert client("cloudtrail").describe_trails()["trailList"] == []
+    assert client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
+    assert client("resource-groups").list_groups()["GroupIdentifiers"] == []
+    assert client("route53").list_health_checks()["HealthChecks"] == []
+
+
+def _resources() -> dict[str, Any]:
+    anyone = {"Sid": "One", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
+    policy = {"Version": "2012-10-17", "Statement": [anyone]}
+    made: dict[str, tuple[str, dict[str, Any]]] = {
+        "Vpc": ("EC2::VPC", {"CidrBlock": "10.1.0.0/16"}),
+        "Other": ("EC2::VPC", {"CidrBlock": "10.2.0.0/16"}),
+        "Subnet": ("EC2::Subnet", {"VpcId": _ref("Vpc"), "CidrBlock": "10.1.0.0/24"}),
+        "Address": ("EC2::EIP", {"Domain": "vpc"}),
+        "Nat": (
+            "EC2::NatGateway",
+            {
+                "SubnetId": _ref("Subnet"),
+                "AllocationId": _get("Address", "AllocationId"),
+                "Tags": [{"Key": "Name", "Value": "out"}],
+            },
+        ),
+        "Table": ("EC2::RouteTable", {"VpcId": _ref("Vpc")}),
+        "Way": (
+            "EC2::Route",
+            {
+                "RouteTableId": _ref("Table"),
+                "DestinationCidrBlock": "0.0.0.0/0",
+                "NatGatewayId": _ref("Nat"),
+            },
+        ),
+        "Group": ("EC2::SecurityGroup", {"GroupDescription": "some", "VpcId": _ref("Vpc")}),
+        "Incoming": (
+            "EC2::SecurityGroupIngress",
+            {
+                "GroupId": _ref("Group"),
+                "IpProtocol": "tcp",
+                "FromPort": "8080",
+                "ToPort": "8080",
+                "SourceSecurityGroupId": _ref("Group"),
+            },
+        ),
+        "Outgoing": (
+            "EC2::SecurityGroupEgress",
+            {
+                "GroupId": _ref("Group"),
+                "IpProtocol": "tcp",
+                "FromPort": 5432,
+                "ToPort": 5432,
+                "CidrIp": "10.1.0.0/16",
+            },
+        ),
+        "FlowLog": (
+            "EC2::FlowLog",
+            {
+                "ResourceId": _ref("Vpc"),
+                "ResourceType": "VPC",
+                "TrafficType": "REJECT",
+                "LogGroupName": "flows",
+                "DeliverLogsPermissionArn": "arn:aws:iam::000000000000:role/flows",
+            },
+        ),
+        "Acl": ("EC2::NetworkAcl", {"VpcId": _ref("Vpc")}),
+        "AclEntry": (
+            "EC2::NetworkAclEntry",
+            {
+                "NetworkAclId": _ref("Acl"),
+                "RuleNumber": 100,
+                "Protocol": 6,
+                "RuleAction": "allow",
+                "CidrBlock": "0.0.0.0/0",
+                "PortRange": {"From": 443, "To": 443},
+            },
+        ),
+        "AclSubnet": (
+            "EC2::SubnetNetworkAclAssociation",
+            {"SubnetId": _ref("Subnet"), "NetworkAclId": _ref("Acl")},
+        ),
+        "Peering": ("EC2::VPCPeeringConnection", {"VpcId": _ref("Vpc"), "PeerVpcId": _ref("Other")}),
+        "Options": ("EC2::DHCPOptions", {"DomainName": "inside.test"}),
+        "OptionsOfVpc": (
+            "EC2::VPCDHCPOptionsAssociation",
+            {"VpcId": _ref("Vpc"), "DhcpOptionsId": _ref("Options")},
+        ),
+        "Prefixes": (
+            "EC2::PrefixList",
+            {
+                "PrefixListName": "known",
+                "AddressFamily": "IPv4",
+                "MaxEntries": 3,
+                "Entries": [{"Cidr": "192.0.2.0/24"}],
+            },
+        ),
+        "Interface": ("EC2::NetworkInterface", {"SubnetId": _ref("Subnet"), "GroupSet": [_ref("Group")]}),
+        "Second": ("EC2::VPCCidrBlock", {"VpcId": _ref("Vpc"), "CidrBlock": "10.3.0.0/16"}),
+        "OnlyOut": ("EC2::EgressOnlyInternetGateway", {"VpcId": _ref("Vpc")}),
+        "Fixed": ("EC2::EIP", {"Domain": "vpc"}),
+        "Attached": (
+            "EC2::EIPAssociation",
+            {"AllocationId": _get("Fixed", "AllocationId"), "NetworkInterfaceId": _ref("Interface")},
+        ),
+        "Door": ("EC2::KeyPair", {"KeyName": "door"}),
+        "Cluster": ("ECS::Cluster", {}),
+        "Providers": (
+            "ECS::ClusterCapacityProviderAssociations",
+            {
+                "Cluster": _ref("Cluster"),
+                "CapacityProviders": ["FARGATE"],
+                "DefaultCapacityProviderStrategy": [{"CapacityProvider": "FARGATE", "Weight": 1}],
+            },
+        ),
+        "Capacity": (
+            "ECS::CapacityProvider",
+            {
+                "AutoScalingGroupProvider": {
+                    "AutoScalingGroupArn": "arn:aws:autoscaling:us-east-1:000000000000:autoScalingGroup:1"
+                }
+            },
+        ),
+        "Linked": ("IAM::ServiceLinkedRole", {"AWSServiceName": "autoscaling.amazonaws.com"}),
+        "Scalable": (
+            "ApplicationAutoScaling::ScalableTarget",
+            {
+                "ResourceId": "service/a/b",
+                "ScalableDimension": "ecs:service:DesiredCount",
+                "ServiceNamespace": "ecs",
+                "MinCapacity": 1,
+                "MaxCapacity": 2,
+            },
+        ),
+        "Scaling": (
+            "ApplicationAutoScaling::ScalingPolicy",
+            {
+                "PolicyName": "p",
+                "PolicyType": "TargetTrackingScaling",
+                "ScalingTargetId": _ref("Scalable"),
+            },
+        ),
+        "Vault": ("Backup::BackupVault", {"BackupVaultName": "vault"}),
+        "Plan": (
+            "Backup::BackupPlan",
+            {
+                "BackupPlan": {
+                    "BackupPlanName": "plan",
+                    "BackupPlanRule": [{"RuleName": "daily", "TargetBackupVault": _ref("Vault")}],
+                }
+            },
+        ),
+        "Selection": (
+            "Backup::BackupSelection",
+            {
+                "BackupPlanId": _ref("Plan"),
+                "BackupSelection": {
+                    "SelectionName": "all",
+                    "IamRoleArn": "arn:aws:iam::000000000000:role/backups",
+                    "Resources": ["*"],
+                },
+            },
+        ),
+        "HealthCheck": (
+            "Route53::HealthCheck",
+            {
+                "HealthCheckConfig": {
+                    "Type": "HTTPS",
+                    "FullyQualifiedDomainName": "example.com",
+                    "ResourcePath": "/health",
+                    "RequestInterval": "30",
+                }
+            },
+        ),
+        "Firewall": (
+            "WAFv2::WebACL",
+            {
+                "Name": "firewall",
+                "Scope": "REGIONAL",
+                "DefaultAction": {"Allow": {}},
+                "VisibilityConfig": {
+                    "MetricName": "m",
+                    "CloudWatchMetricsEnabled": False,
+                    "SampledRequestsEnabled": False,
+                },
+            },
+        ),
+        "Balancer": ("ElasticLoadBalancingV2::LoadBalancer", {"Subnets": [_ref("Subnet")]}),
+        "Guarded": (
+            "WAFv2::WebACLAssociation",
+            {"ResourceArn": _ref("Balancer"), "WebACLArn": _get("Firewall", "Arn")},
+        ),
+        "FirewallLog": (
+            "WAFv2::LoggingConfiguration",
+            {"ResourceArn": _get("Firewall", "Arn"), "LogDestinationConfigs": []},
+        ),
+        "Addresses": (
+            "WAFv2::IPSet",
+            {
+                "Name": "addresses",
+                "Scope": "REGIONAL",
+                "IPAddressVersion": "IPV4",
+                "Addresses": ["192.0.2.0/24"],
+            },
+        ),
+        "Patterns": (
+            "WAFv2::RegexPatternSet",
+            {"Name": "patterns", "Scope": "REGIONAL", "RegularExpressionList": ["^/admin"]},
+        ),
+        "Document": ("SSM::Document", {"Name": "steps", "Content": {}}),
+        "Association": ("SSM::Association", {"Name": _ref("Document")}),
+        "Composite": ("CloudWatch::CompositeAlarm", {"AlarmRule": "FALSE"}),
+        "TrailBucket": ("S3::Bucket", {"BucketName": "trail-of-one-of-each"}),
+        "Trail": ("CloudTrail::Trail", {"S3BucketName": _ref("TrailBucket"), "IsLogging": True}),
+        "Budget": (
+            "Budgets::Budget",
+            {
+                "Budget": {
+                    "BudgetType": "COST",
+                    "TimeUnit": "MONTHLY",
+                    "BudgetLimit": {"Amount": 10, "Unit": "USD"},
+                }
+            },
+        ),
+        "Bus": ("Events::EventBus", {"Name": "bus"}),
+        "Archive": ("Events::Archive", {"SourceArn": _get("Bus", "Arn"), "EventPattern": {"source": ["a"]}}),
+        "Connection": (
+            "Events::Connection",
+            {
+                "AuthorizationType": "API_KEY",
+                "AuthParameters": {"ApiKeyAuthParameters": {"ApiKeyName": "k", "ApiKeyValue": "v"}},
+            },
+        ),
+        "Destination": (
+            "Events::ApiDestination",
+            {
+                "ConnectionArn": _get("Connection", "Arn"),
+                "HttpMethod": "POST",
+                "InvocationEndpoint": "https://example.com/",
+            },
+        ),
+        "Belonging": (
+            "ResourceGroups::Group",
+            {
+                "Name": "belonging",
+                "ResourceQuery": {"Type": "TAG_FILTERS_1_0", "Query": "{}"},
+            },
+        ),
+        "Stream": ("Kinesis::Stream", {"ShardCount": 1}),
+        "EdgeLog": (
+            "CloudFront::RealtimeLogConfig",
+            {
+                "Name": "edge",
+                "SamplingRate": 100,
+                "Fields": ["timestamp"],
+                "EndPoints": [
+                    {
+                        "StreamType": "Kinesis",
+                        "KinesisStreamConfig": {
+                            "RoleArn": "arn:aws:iam::000000000000:role/edge",
+                            "StreamArn": _get("Stream", "Arn"),
+                        },
+                    }
+                ],
+            },
+        ),
+        "Key": (
+            "CloudFront::PublicKey",
+            {"PublicKeyConfig": {"Name": "key", "CallerReference": "1", "EncodedKey": PEM}},
+        ),
+        "Keys": ("CloudFront::KeyGroup", {"KeyGroupConfig": {"Name": "keys", "Items": [_ref("Key")]}}),
+        "RegistryPolicy": ("ECR::RegistryPolicy", {"PolicyText": policy}),
+        "Replication": ("ECR::ReplicationConfiguration", {"ReplicationConfiguration": {"Rules": []}}),
+        "Scanning": ("ECR::RegistryScanningConfiguration", {"ScanType": "BASIC", "Rules": []}),
+        "Through": ("ECR::PullThroughCacheRule", {"EcrRepositoryPrefix": "public"}),
+        "Topic": ("SNS::Topic", {}),
+        "TopicPolicy": ("SNS::TopicInlinePolicy", {"TopicArn": _ref("Topic"), "PolicyDocument": policy}),
+        "Queue": ("SQS::Queue", {}),
+        "QueuePolicy": ("SQS::QueueInlinePolicy", {"Queue": _ref("Queue"), "PolicyDocument": policy}),
+        "Provider": (
+            "IAM::OIDCProvider",
+            {
+                "Url": "https://token.example.com",
+                "ClientIdList": ["sts.amazonaws.com"],
+                "ThumbprintList": ["9e99a48a9960b14926bb7f3b02e22da2b0ab7280"],
+            },
+        ),
+    }
+    return {
+        name: {"Type": f"AWS::{kind}", "Properties": properties} for name, (kind, properties) in made.items()
+    }
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def _get(name: str, attribute: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+def _status(stacks: Any, name: str = "one-of-each") -> str:
+    try:
+        return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+    except stacks.exceptions.ClientError:
+        return "GONE"
+
+
+def _reasons(stacks: Any) -> list[str]:
+    events = stacks.describe_stack_events(StackName="one-of-each")["StackEvents"]
+    return [
+        f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
+        for each in events
+        if each["ResourceStatus"].endswith("_FAILED")
+    ]
+
+
+def _until(happened: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.05)

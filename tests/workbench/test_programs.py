@@ -1,0 +1,681 @@
+"""Long-running programs on the offline AWS: instances, tasks, and the load balancers in front of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from workbench.dryrun.control import Control
+from workbench.dryrun.emulator import Emulator
+from workbench.dryrun.http import Http, Response
+from workbench.errors import Misuse
+from workbench.offline.images import containers_of, program_of, read_image
+from workbench.offline.parts.load_balancers import matches
+
+FOLDER = Path(__file__).parent / "program"
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+USER_DATA = """#!/bin/bash
+cat > /etc/service.env <<'EOF'
+COLOUR=green
+TABLE=${Table}
+PORT=8080
+EOF
+cat > /etc/systemd/system/service.service <<'EOF'
+[Service]
+ExecStartPre=/usr/bin/docker pull ${Repository.RepositoryUri}:1
+ExecStart=/usr/bin/docker run --rm --name service --network host --env-file /etc/service.env \\
+  --log-driver awslogs --log-opt awslogs-group=${Logs} ${Repository.RepositoryUri}:1
+EOF
+"""
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def http(emulator: Emulator) -> Iterator[Http]:
+    client = Http(emulator.endpoint)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def control(emulator: Emulator) -> Iterator[Control]:
+    client = Control(emulator.endpoint)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="module")
+def web(emulator: Emulator) -> Iterator[dict[str, str]]:
+    """A group of three instances behind a load balancer and a distribution: the stack's outputs."""
+    with _stack(emulator, "web", _network() | _balancer() | _group(), _WEB_OUTPUTS) as outputs:
+        _until(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
+        yield outputs
+
+
+# Instances behind a load balancer.
+
+
+def test_requests_reach_the_instances_of_all_three_zones(web: dict[str, str], http: Http) -> None:
+    answers = [http.get(f"http://{web['Balancer']}/some/path?a=1").json() for _ in range(6)]
+    assert sorted({each["zone"] for each in answers}) == list(ZONES)
+    assert len({each["pid"] for each in answers}) == 3
+    assert {each["path"] for each in answers} == {"/some/path?a=1"}
+
+
+def test_a_program_has_the_environment_of_its_image_and_of_the_user_data(
+    web: dict[str, str], http: Http
+) -> None:
+    told = http.get(f"http://{web['Balancer']}/").json()
+    assert (told["GREETING"], told["COLOUR"]) == ("hello there", "green")
+
+
+def test_a_program_calls_aws_under_the_role_of_its_instance_and_no_further(
+    web: dict[str, str], http: Http
+) -> None:
+    outcomes = http.get(f"http://{web['Balancer']}/calls").json()
+    assert f":assumed-role/{web['Role']}/i-" in outcomes["identity"]
+    assert (outcomes["put"], outcomes["scan"]) == ("allowed", "AccessDeniedException")
+
+
+def test_instances_stand_in_the_groups_subnets_and_say_whose_they_are(
+    web: dict[str, str], emulator: Emulator
+) -> None:
+    instances = _instances(emulator, web)
+    assert sorted(each["Placement"]["AvailabilityZone"] for each in instances) == list(ZONES)
+    for each in instances:
+        third = ZONES.index(each["Placement"]["AvailabilityZone"])
+        assert each["PrivateIpAddress"].startswith(f"10.0.{third}.")
+        assert {"Key": "aws:autoscaling:groupName", "Value": web["Group"]} in each["Tags"]
+
+
+def test_what_a_program_says_is_in_its_log_group(web: dict[str, str], emulator: Emulator) -> None:
+    logs = emulator.endpoint.client("logs")
+
+    def messages() -> list[str]:
+        return [each["message"] for each in logs.filter_log_events(logGroupName=web["Logs"])["events"]]
+
+    _until(lambda: messages().count("listening") >= 3, "the first lines of three programs")
+
+
+def test_an_ill_program_gets_no_requests_and_its_instance_is_replaced(
+    web: dict[str, str], emulator: Emulator, http: Http
+) -> None:
+    before = {each["InstanceId"] for each in _instances(emulator, web)}
+    ill = _pid_after(http, web, "/fall-ill")
+    _until(lambda: "unhealthy" in _states(emulator, web), "a target to be unhealthy")
+    [told] = [each for each in _healths(emulator, web) if each["TargetHealth"]["State"] == "unhealthy"]
+    assert told["TargetHealth"]["Reason"] == "Target.ResponseCodeMismatch"
+    assert told["TargetHealth"]["Description"] == "Health checks failed with these codes: [500]"
+    answers = [http.get(f"http://{web['Balancer']}/") for _ in range(6)]
+    assert {each.status for each in answers} == {200}
+    assert ill not in {each.json()["pid"] for each in answers}
+    _until(
+        lambda: (
+            _states(emulator, web).count("healthy") == 3
+            and len({each["InstanceId"] for each in _instances(emulator, web)} - before) == 1
+        ),
+        "the instance to be replaced",
+    )
+
+
+def test_a_killed_program_is_started_again(web: dict[str, str], emulator: Emulator, http: Http) -> None:
+    before = {each["InstanceId"] for each in _instances(emulator, web)}
+    killed = http.get(f"http://{web['Balancer']}/").json()["pid"]
+    os.kill(killed, signal.SIGKILL)
+    _until(
+        lambda: len(set(_pids(http, web)) - {0, killed}) == 3 and _states(emulator, web) == ["healthy"] * 3,
+        "three programs again",
+    )
+    assert {each["InstanceId"] for each in _instances(emulator, web)} == before
+
+
+def test_with_a_zone_away_the_others_serve_and_it_serves_again_when_it_is_back(
+    web: dict[str, str], emulator: Emulator, http: Http, control: Control
+) -> None:
+    lost = ZONES[1]
+    assert len(control.call("zone/lose", zone=lost)["stopped"]) == 1
+    _until(lambda: _zones(http, web) <= set(ZONES) - {lost}, "no more requests to the lost zone")
+    _until(
+        lambda: (
+            len(_instances(emulator, web)) == 3
+            and lost not in {each["Placement"]["AvailabilityZone"] for each in _instances(emulator, web)}
+        ),
+        "an instance in another zone",
+    )
+    control.call("zone/restore", zone=lost)
+    _until(
+        lambda: _states(emulator, web) == ["healthy"] * 3 and _zones(http, web) == set(ZONES),
+        "the group to be even again",
+    )
+
+
+def test_a_terminated_instance_takes_its_program_with_it_and_is_replaced(
+    web: dict[str, str], emulator: Emulator, http: Http
+) -> None:
+    victim = _instances(emulator, web)[0]["InstanceId"]
+    before = set(_pids(http, web))
+    emulator.endpoint.client("ec2").terminate_instances(InstanceIds=[victim])
+    _until(lambda: sum(_alive(pid) for pid in before) == 2, "its program to end")
+    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "another instance")
+    assert victim not in {each["InstanceId"] for each in _instances(emulator, web)}
+
+
+def test_a_group_grows_and_shrinks_as_it_is_told(web: dict[str, str], emulator: Emulator) -> None:
+    groups = emulator.endpoint.client("autoscaling")
+    groups.set_desired_capacity(AutoScalingGroupName=web["Group"], DesiredCapacity=4)
+    _until(lambda: _states(emulator, web) == ["healthy"] * 4, "four targets")
+    groups.set_desired_capacity(AutoScalingGroupName=web["Group"], DesiredCapacity=3)
+    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "three targets")
+    assert len(_instances(emulator, web)) == 3
+
+
+def test_an_instance_taken_out_drains_before_it_is_gone(web: dict[str, str], emulator: Emulator) -> None:
+    balancers = emulator.endpoint.client("elbv2")
+    target = {"Id": _instances(emulator, web)[0]["InstanceId"]}
+    balancers.deregister_targets(TargetGroupArn=web["Targets"], Targets=[target])
+    assert sorted(_states(emulator, web)) == ["draining", "healthy", "healthy"]
+    _until(lambda: _states(emulator, web) == ["healthy"] * 2, "the target to be gone")
+    balancers.register_targets(TargetGroupArn=web["Targets"], Targets=[target])
+    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "the target to be back")
+
+
+def test_where_no_target_is_healthy_the_load_balancer_asks_all_of_them(
+    web: dict[str, str], emulator: Emulator, http: Http
+) -> None:
+    balancers = emulator.endpoint.client("elbv2")
+    balancers.modify_target_group(TargetGroupArn=web["Targets"], Matcher={"HttpCode": "204-299"})
+    try:
+        _until(lambda: _states(emulator, web) == ["unhealthy"] * 3, "no healthy target")
+        assert http.get(f"http://{web['Balancer']}/").status == 200
+    finally:
+        balancers.modify_target_group(TargetGroupArn=web["Targets"], Matcher={"HttpCode": "200"})
+    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "healthy targets")
+
+
+# Listeners, and the distribution in front.
+
+
+def test_the_listeners_are_told_apart_by_their_ports(web: dict[str, str], http: Http) -> None:
+    name = web["Balancer"]
+    refused = http.get(f"https://{name}/", headers={"Host": f"{name}:443"})
+    assert (refused.status, refused.text) == (403, "not by this way")
+    known = http.get(f"https://{name}/", headers={"Host": f"{name}:443", "X-Origin-Verify": "s3cret"})
+    assert known.status == 200
+    moved = http.get(f"http://{name}:81/x", headers={"Host": f"{name}:81"})
+    assert (moved.status, moved.headers["location"]) == (301, f"https://{name}:443/x")
+
+
+@pytest.mark.parametrize("edge", ["PlainEdge", "SecureEdge"])
+def test_a_distribution_reaches_the_load_balancer_by_http_and_by_https(
+    web: dict[str, str], http: Http, edge: str
+) -> None:
+    answer = http.get(f"https://{web[edge]}/through?the=edge")
+    assert answer.status == 200, answer.text
+    assert answer.json()["path"] == "/through?the=edge"
+
+
+# ECS.
+
+
+def test_a_service_runs_its_tasks_in_its_subnets_under_their_role(
+    emulator: Emulator, http: Http, control: Control
+) -> None:
+    resources = _network() | _balancer("ip") | _service()
+    with _stack(emulator, "tasks", resources, _TASK_OUTPUTS) as outputs:
+        assert _states(emulator, outputs) == ["healthy"] * 2  # a stack waits for its service
+        told: list[dict[str, Any]] = [http.get(f"http://{outputs['Balancer']}/").json() for _ in range(4)]
+        assert len({each["zone"] for each in told}) == 2
+        assert (told[0]["COLOUR"], told[0]["PASSWORD"]) == ("blue", "pass word")
+        outcomes = http.get(f"http://{outputs['Balancer']}/calls").json()
+        assert f":assumed-role/{outputs['Role']}/" in outcomes["identity"]
+        assert (outcomes["put"], outcomes["scan"]) == ("allowed", "AccessDeniedException")
+        before = set(_pids(http, outputs))
+        http.get(f"http://{outputs['Balancer']}/die")
+        _until(lambda: len(set(_pids(http, outputs)) - before - {0}) == 1, "a task in place of the dead one")
+        lost = http.get(f"http://{outputs['Balancer']}/").json()["zone"]
+        control.call("zone/lose", zone=lost)
+        _until(
+            lambda: _states(emulator, outputs).count("healthy") == 2 and lost not in _zones(http, outputs),
+            "the tasks of the lost zone to be replaced in another",
+        )
+        control.call("zone/restore", zone=lost)
+        services = emulator.endpoint.client("ecs")
+        services.update_service(cluster=outputs["Cluster"], service=outputs["Service"], desiredCount=1)
+        _until(lambda: len(set(_pids(http, outputs))) == 1, "one task")
+        pids = set(_pids(http, outputs)) - {0}
+        assert pids
+    assert not any(_alive(pid) for pid in pids)
+
+
+def test_a_service_whose_image_is_no_program_fails_with_the_reason(emulator: Emulator) -> None:
+    resources = _network() | _balancer("ip") | _service()
+    del resources["Repository"]["Properties"]["Tags"]
+    with (
+        pytest.raises(AssertionError, match="does not say which program it holds; tag it program=FOLDER"),
+        _stack(emulator, "untagged", resources, _TASK_OUTPUTS),
+    ):
+        pass
+
+
+def test_stopping_an_instance_stops_its_program_and_starting_it_starts_it(
+    emulator: Emulator, http: Http
+) -> None:
+    ec2 = emulator.endpoint.client("ec2")
+    with _stack(emulator, "single", _network() | _balancer() | _single(), _SINGLE_OUTPUTS) as outputs:
+        _until(lambda: _states(emulator, outputs) == ["healthy"], "the instance's program")
+        ec2.stop_instances(InstanceIds=[outputs["Instance"]])
+        _until(lambda: _states(emulator, outputs) == ["unhealthy"], "its program to stop")
+        assert http.get(f"http://{outputs['Balancer']}/").status == 502
+        ec2.start_instances(InstanceIds=[outputs["Instance"]])
+        _until(lambda: _states(emulator, outputs) == ["healthy"], "its program to start")
+
+
+def test_an_instance_whose_user_data_runs_no_image_is_recorded_alone(emulator: Emulator) -> None:
+    ec2 = emulator.endpoint.client("ec2")
+    [plain] = ec2.run_instances(ImageId="ami-1", MinCount=1, MaxCount=1, UserData="echo nothing")["Instances"]
+    assert plain["State"]["Name"] == "running"
+    assert not list((emulator.folder / "programs").glob(f"{plain['InstanceId']}*"))
+    ec2.terminate_instances(InstanceIds=[plain["InstanceId"]])
+
+
+def test_deleting_the_stack_leaves_no_program(emulator: Emulator, http: Http) -> None:
+    with _stack(emulator, "passing", _network() | _balancer() | _group(), _WEB_OUTPUTS) as outputs:
+        _until(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
+        pids = set(_pids(http, outputs))
+        assert len(pids) == 3
+    assert not any(_alive(pid) for pid in pids)
+
+
+# What an image is, and what user data starts.
+
+
+@pytest.mark.fast
+def test_a_dockerfiles_last_stage_says_how_its_program_is_started(tmp_path: Path) -> None:
+    (tmp_path / "Dockerfile").write_text(
+        'FROM node:24 AS build\nENV STAGE=build MODE=fast\nWORKDIR /build\nCMD ["never"]\n'
+        "# what is shipped\nFROM build\nWORKDIR /srv/app\nENV STAGE=ship \\\n  DATA=/srv/app/data\n"
+        'EXPOSE 9000/tcp\nENTRYPOINT ["node", "--enable-source-maps"]\nCMD ["/srv/app/main.js"]\n'
+    )
+    image = read_image(tmp_path)
+    assert image.command[1:] == ("--enable-source-maps", f"{tmp_path}/main.js")
+    assert Path(image.command[0]).name == "node"
+    assert image.environment == {"STAGE": "ship", "MODE": "fast", "DATA": f"{tmp_path}/data"}
+    assert image.port == 9000
+    assert image.with_command(arguments=["other.js"]).command[1:] == ("--enable-source-maps", "other.js")
+    assert image.with_command(entrypoint=["/bin/true"]).command == ("/bin/true",)
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("dockerfile", "message"),
+    [
+        ("FROM scratch\n", "has neither CMD nor ENTRYPOINT"),
+        ("FROM scratch\nCMD python app.py\n", "CMD must be in its JSON form"),
+    ],
+)
+def test_a_dockerfile_that_says_no_program_is_refused(tmp_path: Path, dockerfile: str, message: str) -> None:
+    (tmp_path / "Dockerfile").write_text(dockerfile)
+    with pytest.raises(Misuse, match=message):
+        read_image(tmp_path)
+
+
+@pytest.mark.fast
+def test_an_image_of_nobodys_repository_is_refused_in_a_line() -> None:
+    with pytest.raises(Misuse, match="tagged program=FOLDER"):
+        program_of("docker.io/library/nginx:latest")
+
+
+@pytest.mark.fast
+def test_user_data_is_read_for_what_docker_runs() -> None:
+    said = """#!/bin/bash
+cat <<END > /etc/one.env
+# a comment
+A=1
+B=two words = more
+END
+docker pull 123456789012.dkr.ecr.eu-west-1.amazonaws.com/one:1
+# docker run never
+sudo docker run -d --restart=always -p 80:8080 --env-file /etc/one.env -e C=3 \\
+  --entrypoint python 123456789012.dkr.ecr.eu-west-1.amazonaws.com/one:1 -m app && echo started
+"""
+    [found] = containers_of(said)
+    assert found.image_uri.endswith("/one:1")
+    assert found.environment == {"A": "1", "B": "two words = more", "C": "3"}
+    assert (found.entrypoint, found.arguments) == (("python",), ("-m", "app"))
+    assert containers_of("#!/bin/bash\necho ECS_CLUSTER=a >> /etc/ecs/ecs.config\n") == []
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize(
+    ("matcher", "status", "expected"),
+    [("200", 200, True), ("200", 204, False), ("200,302", 302, True), ("200-299", 204, True)],
+)
+def test_a_matcher_is_a_code_a_list_or_a_range(matcher: str, status: int, expected: bool) -> None:
+    assert matches(status, matcher) is expected
+
+
+# What the templates are made of.
+
+
+def _network() -> dict[str, Any]:
+    trusted = {"Service": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]}
+    writes = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": _get("Table", "Arn")}
+    subnets = {
+        f"Subnet{number}": _resource(
+            "EC2::Subnet", VpcId=_ref("Vpc"), CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone
+        )
+        for number, zone in enumerate(ZONES)
+    }
+    return {
+        "Vpc": _resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
+        "Repository": _resource(
+            "ECR::Repository", EmptyOnDelete=True, Tags=[{"Key": "program", "Value": str(FOLDER)}]
+        ),
+        "Table": _resource(
+            "DynamoDB::Table",
+            BillingMode="PAY_PER_REQUEST",
+            AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        ),
+        "Logs": _resource("Logs::LogGroup"),
+        "Role": _resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument=_policy(
+                {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
+            ),
+            Policies=[{"PolicyName": "writes", "PolicyDocument": _policy(writes)}],
+        ),
+        **subnets,
+    }
+
+
+def _policy(statement: dict[str, Any]) -> dict[str, Any]:
+    return {"Version": "2012-10-17", "Statement": [statement]}
+
+
+def _balancer(target_type: str = "instance") -> dict[str, Any]:
+    forward = [{"Type": "forward", "TargetGroupArn": _ref("Targets")}]
+    refuse = {"StatusCode": "403", "ContentType": "text/plain", "MessageBody": "not by this way"}
+    move = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
+    known = {"HttpHeaderName": "X-Origin-Verify", "Values": ["s3cret"]}
+    return {
+        "Balancer": _resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=_subnets()),
+        "Targets": _resource(
+            "ElasticLoadBalancingV2::TargetGroup",
+            Port=8080,
+            Protocol="HTTP",
+            VpcId=_ref("Vpc"),
+            TargetType=target_type,
+            HealthCheckPath="/health",
+            HealthCheckIntervalSeconds=5,
+            HealthyThresholdCount=2,
+            TargetGroupAttributes=[{"Key": "deregistration_delay.timeout_seconds", "Value": "30"}],
+        ),
+        "Http": _listener(80, "HTTP", forward),
+        "Https": _listener(443, "HTTPS", [{"Type": "fixed-response", "FixedResponseConfig": refuse}]),
+        "Moved": _listener(81, "HTTP", [{"Type": "redirect", "RedirectConfig": move}]),
+        "Known": _resource(
+            "ElasticLoadBalancingV2::ListenerRule",
+            ListenerArn=_ref("Https"),
+            Priority=1,
+            Actions=forward,
+            Conditions=[{"Field": "http-header", "HttpHeaderConfig": known}],
+        ),
+    }
+
+
+def _listener(port: int, protocol: str, actions: list[dict[str, Any]]) -> dict[str, Any]:
+    return _resource(
+        "ElasticLoadBalancingV2::Listener",
+        LoadBalancerArn=_ref("Balancer"),
+        Port=port,
+        Protocol=protocol,
+        DefaultActions=actions,
+    )
+
+
+def _template() -> dict[str, Any]:
+    data = {
+        "ImageId": "ami-12345678",
+        "InstanceType": "t4g.micro",
+        "IamInstanceProfile": {"Arn": _get("Profile", "Arn")},
+        "UserData": {"Fn::Base64": {"Fn::Sub": USER_DATA}},
+    }
+    return {
+        "Profile": _resource("IAM::InstanceProfile", Roles=[_ref("Role")]),
+        "Template": _resource("EC2::LaunchTemplate", LaunchTemplateData=data),
+    }
+
+
+def _group() -> dict[str, Any]:
+    launched = {"LaunchTemplateId": _ref("Template"), "Version": _get("Template", "LatestVersionNumber")}
+    return _template() | {
+        "Group": _resource(
+            "AutoScaling::AutoScalingGroup",
+            MinSize="3",
+            MaxSize="6",
+            LaunchTemplate=launched,
+            VPCZoneIdentifier=_subnets(),
+            TargetGroupARNs=[_ref("Targets")],
+            HealthCheckType="ELB",
+            HealthCheckGracePeriod=30,
+        ),
+        "PlainEdge": _distribution("http-only", {}),
+        "SecureEdge": _distribution("https-only", {"X-Origin-Verify": "s3cret"}),
+    }
+
+
+def _distribution(protocol: str, headers: dict[str, str]) -> dict[str, Any]:
+    origin = {
+        "Id": "balancer",
+        "DomainName": _get("Balancer", "DNSName"),
+        "CustomOriginConfig": {"OriginProtocolPolicy": protocol},
+        "OriginCustomHeaders": [
+            {"HeaderName": name, "HeaderValue": value} for name, value in headers.items()
+        ],
+    }
+    behaviour = {
+        "TargetOriginId": "balancer",
+        "ViewerProtocolPolicy": "redirect-to-https",
+        "CachePolicyId": "4135ea2d-6df8-44a3-9df3-4b5a84be39ad",  # CachingDisabled
+        "OriginRequestPolicyId": "b689b0a8-53d0-40ab-baf2-68738e2966ac",  # AllViewerExceptHostHeader
+    }
+    config = {"Enabled": True, "Origins": [origin], "DefaultCacheBehavior": behaviour}
+    return _resource("CloudFront::Distribution", DistributionConfig=config)
+
+
+def _single() -> dict[str, Any]:
+    targets = _balancer()["Targets"]
+    targets["Properties"]["Targets"] = [{"Id": _ref("Instance"), "Port": 8080}]
+    launched = {"LaunchTemplateId": _ref("Template"), "Version": "1"}
+    instance = _resource("EC2::Instance", LaunchTemplate=launched, SubnetId=_ref("Subnet0"))
+    return _template() | {"Instance": instance, "Targets": targets}
+
+
+def _service() -> dict[str, Any]:
+    to_logs = {"awslogs-group": _ref("Logs"), "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}
+    container = {
+        "Name": "program",
+        "Image": {"Fn::Sub": "${Repository.RepositoryUri}:1"},
+        "PortMappings": [{"ContainerPort": 8080}],
+        "Environment": [
+            {"Name": "COLOUR", "Value": "blue"},
+            {"Name": "TABLE", "Value": _ref("Table")},
+            {"Name": "CALLS_FIRST", "Value": "yes"},  # while its stack is still being made
+        ],
+        "Secrets": [{"Name": "PASSWORD", "ValueFrom": _ref("Secret")}],
+        "LogConfiguration": {"LogDriver": "awslogs", "Options": to_logs},
+    }
+    sidecar = {"Name": "tracing", "Image": "public.ecr.aws/xray/aws-xray-daemon:3.x", "Essential": False}
+    service = _resource(
+        "ECS::Service",
+        Cluster=_ref("Cluster"),
+        TaskDefinition=_ref("Task"),
+        DesiredCount=2,
+        LaunchType="FARGATE",
+        DeploymentConfiguration={"DeploymentCircuitBreaker": {"Enable": True, "Rollback": False}},
+        NetworkConfiguration={"AwsvpcConfiguration": {"Subnets": _subnets()}},
+        LoadBalancers=[
+            {"ContainerName": "program", "ContainerPort": 8080, "TargetGroupArn": _ref("Targets")}
+        ],
+    )
+    return {
+        "Cluster": _resource("ECS::Cluster"),
+        "Secret": _resource("SecretsManager::Secret", SecretString="pass word"),
+        "Task": _resource(
+            "ECS::TaskDefinition",
+            RequiresCompatibilities=["FARGATE"],
+            NetworkMode="awsvpc",
+            Cpu="256",
+            Memory="512",
+            TaskRoleArn=_get("Role", "Arn"),
+            ContainerDefinitions=[container, sidecar],
+        ),
+        "Service": service | {"DependsOn": ["Http"]},
+    }
+
+
+def _resource(kind: str, **properties: Any) -> dict[str, Any]:
+    return {"Type": f"AWS::{kind}", "Properties": properties}
+
+
+def _ref(name: str) -> dict[str, str]:
+    return {"Ref": name}
+
+
+def _get(name: str, attribute: str) -> dict[str, list[str]]:
+    return {"Fn::GetAtt": [name, attribute]}
+
+
+def _subnets() -> list[dict[str, str]]:
+    return [_ref(f"Subnet{number}") for number in range(len(ZONES))]
+
+
+_OUTPUTS: dict[str, Any] = {
+    "Balancer": _get("Balancer", "DNSName"),
+    "Targets": _ref("Targets"),
+    "Role": _ref("Role"),
+    "Logs": _ref("Logs"),
+}
+_WEB_OUTPUTS = _OUTPUTS | {
+    "Group": _ref("Group"),
+    "PlainEdge": _get("PlainEdge", "DomainName"),
+    "SecureEdge": _get("SecureEdge", "DomainName"),
+}
+_TASK_OUTPUTS = _OUTPUTS | {"Cluster": _ref("Cluster"), "Service": _get("Service", "Name")}
+_SINGLE_OUTPUTS = _OUTPUTS | {"Instance": _ref("Instance")}
+
+
+# What the tests look at.
+
+
+@contextmanager
+def _stack(
+    emulator: Emulator, name: str, resources: dict[str, Any], outputs: dict[str, Any]
+) -> Iterator[dict[str, str]]:
+    """The outputs of a stack while it stands. Raises `AssertionError` with the reason when it cannot be made."""
+    stacks = emulator.endpoint.client("cloudformation")
+    template = {"Resources": resources, "Outputs": {key: {"Value": each} for key, each in outputs.items()}}
+    stacks.create_stack(
+        StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+    )
+    try:
+        described = _settled(stacks, name)
+        assert described["StackStatus"] == "CREATE_COMPLETE", _reasons(stacks, name)
+        yield {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    finally:
+        stacks.delete_stack(StackName=name)
+        with suppress(stacks.exceptions.ClientError):  # one that is gone cannot be described
+            assert _settled(stacks, name)["StackStatus"] == "DELETE_COMPLETE"
+
+
+def _settled(stacks: Any, name: str) -> dict[str, Any]:
+    def described() -> dict[str, Any]:
+        found: dict[str, Any] = stacks.describe_stacks(StackName=name)["Stacks"][0]
+        return found
+
+    _until(
+        lambda: not described()["StackStatus"].endswith("_IN_PROGRESS"), f"stack {name} to settle", seconds=70
+    )
+    return described()
+
+
+def _reasons(stacks: Any, name: str) -> list[str]:
+    events = stacks.describe_stack_events(StackName=name)["StackEvents"]
+    return [
+        f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
+        for each in events
+        if each["ResourceStatus"].endswith("_FAILED")
+    ]
+
+
+def _until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
+    until = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < until, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+def _healths(emulator: Emulator, outputs: dict[str, str]) -> list[dict[str, Any]]:
+    balancers = emulator.endpoint.client("elbv2")
+    described = balancers.describe_target_health(TargetGroupArn=outputs["Targets"])
+    found: list[dict[str, Any]] = described["TargetHealthDescriptions"]
+    return found
+
+
+def _states(emulator: Emulator, outputs: dict[str, str]) -> list[str]:
+    return [each["TargetHealth"]["State"] for each in _healths(emulator, outputs)]
+
+
+def _instances(emulator: Emulator, outputs: dict[str, str]) -> list[dict[str, Any]]:
+    """The running instances of the group, from EC2."""
+    groups, ec2 = emulator.endpoint.client("autoscaling"), emulator.endpoint.client("ec2")
+    named = groups.describe_auto_scaling_groups(AutoScalingGroupNames=[outputs["Group"]])
+    [group] = named["AutoScalingGroups"]
+    reservations = ec2.describe_instances(InstanceIds=[each["InstanceId"] for each in group["Instances"]])
+    return [
+        instance
+        for reservation in reservations["Reservations"]
+        for instance in reservation["Instances"]
+        if instance["State"]["Name"] == "running"
+    ]
+
+
+def _pids(http: Http, outputs: dict[str, str]) -> list[int]:
+    """Who answers nine requests; 0 where nobody does."""
+    answers: list[Response] = [http.get(f"http://{outputs['Balancer']}/") for _ in range(9)]
+    return [each.json()["pid"] if each.status == 200 else 0 for each in answers]
+
+
+def _zones(http: Http, outputs: dict[str, str]) -> set[str]:
+    answers = [http.get(f"http://{outputs['Balancer']}/") for _ in range(9)]
+    return {each.json()["zone"] if each.status == 200 else "none" for each in answers}
+
+
+def _pid_after(http: Http, outputs: dict[str, str], path: str) -> int:
+    """Whom `path` was asked of: targets take turns, so it is who answered three requests before."""
+    order = _pids(http, outputs)[-3:]
+    http.get(f"http://{outputs['Balancer']}{path}")
+    return order[0]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True

@@ -1,0 +1,184 @@
+"""Types around instances and containers that MiniStack's CloudFormation lacks."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ministack.core.responses import get_account_id, get_region
+from ministack.services import ec2
+
+from workbench.offline.engines import RUNNING
+from workbench.offline.parts import programs
+from workbench.offline.stand_ins import Made, Properties, StandIn
+from workbench.offline.stand_ins.network import at, call, forgiving, made_by, named
+
+ENDED_WITHIN = 10.0
+
+
+def _run_instance(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    launched = programs.launch_template_data(properties.get("LaunchTemplate") or {}) | properties
+    interfaces = launched.get("NetworkInterfaces") or [{}]
+    profile = launched.get("IamInstanceProfile")
+    parameters = {
+        **{name: launched.get(name) for name in ("ImageId", "InstanceType", "KeyName", "PrivateIpAddress")},
+        "SubnetId": launched.get("SubnetId") or interfaces[0].get("SubnetId"),
+        "SecurityGroupIds": launched.get("SecurityGroupIds")
+        or interfaces[0].get("GroupSet")
+        or interfaces[0].get("Groups"),
+        "IamInstanceProfile": {"Name": profile} if isinstance(profile, str) else profile,
+        # The client encodes it again.
+        "UserData": programs.decoded(launched.get("UserData") or ""),
+        "MinCount": 1,
+        "MaxCount": 1,
+    }
+    if properties.get("Tags"):
+        parameters["TagSpecifications"] = [{"ResourceType": "instance", "Tags": properties["Tags"]}]
+    instance = call("ec2", "RunInstances", parameters)["Instances"][0]
+    return instance["InstanceId"], {
+        "InstanceId": instance["InstanceId"],
+        "AvailabilityZone": at(instance, "Placement.AvailabilityZone"),
+        "PrivateIp": instance["PrivateIpAddress"],
+        "PrivateDnsName": instance["PrivateDnsName"],
+        "PublicIp": at(instance, "PublicIpAddress"),
+        "PublicDnsName": at(instance, "PublicDnsName"),
+        "VpcId": instance["VpcId"],
+    }
+
+
+def _terminate_instance(physical_id: str, _properties: Properties) -> None:
+    with forgiving():
+        call("ec2", "TerminateInstances", {"InstanceIds": [physical_id]})
+    until = time.monotonic() + ENDED_WITHIN
+    while f"program/{physical_id}" in RUNNING:
+        if time.monotonic() >= until:
+            raise TimeoutError(f"waited {ENDED_WITHIN:.0f} s for the program of {physical_id} to end")
+        time.sleep(0.02)
+
+
+def _key_pair(logical_id: str, properties: Properties, _stack: str) -> Made:
+    imported = properties.get("PublicKeyMaterial")
+    operation = "ImportKeyPair" if imported else "CreateKeyPair"
+    call("ec2", operation, {**properties, "PublicKeyMaterial": str(imported or "").encode()})
+    pair = ec2._key_pairs[properties["KeyName"]]
+    return properties["KeyName"], {
+        "KeyPairId": pair.get("KeyPairId", logical_id),
+        "KeyFingerprint": pair.get("KeyFingerprint", ""),
+    }
+
+
+def _delete_key_pair(physical_id: str, _properties: Properties) -> None:
+    call("ec2", "DeleteKeyPair", {"KeyName": physical_id})
+
+
+def _scalable_target(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    parts = (properties[name] for name in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
+    made = "|".join(str(each) for each in parts)
+    return made, {"Id": made}
+
+
+def _scaling_policy(logical_id: str, properties: Properties, stack: str) -> Made:
+    name = properties.get("PolicyName") or f"{stack}-{logical_id}"
+    target = properties.get("ScalingTargetId") or properties.get("ResourceId", "")
+    arn = (
+        f"arn:aws:autoscaling:{get_region()}:{get_account_id()}:scalingPolicy:"
+        f"{logical_id.lower()}:resource/{target}:policyName/{name}"
+    )
+    return arn, {"Arn": arn}
+
+
+def _capacity_provider(name: str, properties: Properties) -> Properties:
+    return {"Name": name, **properties}
+
+
+def _associate_providers(_logical_id: str, properties: Properties, _stack: str) -> Made:
+    call("ecs", "PutClusterCapacityProviders", properties)
+    return str(properties["Cluster"]), {}
+
+
+def _dissociate_providers(_physical_id: str, properties: Properties) -> None:
+    none: dict[str, Any] = {"CapacityProviders": [], "DefaultCapacityProviderStrategy": []}
+    with forgiving():
+        call("ecs", "PutClusterCapacityProviders", {"Cluster": properties["Cluster"], **none})
+
+
+def _leave(_physical_id: str, _properties: Properties) -> None:
+    """Nothing was made."""
+
+
+STAND_INS = (
+    StandIn(
+        "AWS::EC2::Instance",
+        "api",
+        "what its user data runs with docker is a process of this machine; without that it is a record",
+        "the instance's id",
+        _run_instance,
+        _terminate_instance,
+        {
+            "InstanceId": "the instance's id",
+            "AvailabilityZone": "its subnet's zone",
+            "PrivateIp": "its address in the subnet",
+            "PrivateDnsName": "the name of that address",
+            "PublicIp": "its public address, if its subnet gives one",
+            "PublicDnsName": "the name of that address",
+            "VpcId": "its VPC",
+        },
+    ),
+    StandIn(
+        "AWS::EC2::KeyPair",
+        "api",
+        "the key pair is there; nothing is signed in to",
+        "the key's name",
+        _key_pair,
+        _delete_key_pair,
+        {"KeyPairId": "the pair's id", "KeyFingerprint": "the key's fingerprint"},
+    ),
+    StandIn(
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        "record",
+        "a name: nothing scales by itself here",
+        "resource, dimension and namespace, with | between",
+        _scalable_target,
+        _leave,
+        {"Id": "the same"},
+    ),
+    StandIn(
+        "AWS::ApplicationAutoScaling::ScalingPolicy",
+        "record",
+        "a name: nothing scales by itself here",
+        "the policy's ARN",
+        _scaling_policy,
+        _leave,
+        {"Arn": "the policy's ARN"},
+    ),
+    made_by(
+        "AWS::ECS::CapacityProvider",
+        "ecs",
+        "CreateCapacityProvider",
+        "DeleteCapacityProvider",
+        what="the provider is there; tasks run whatever its capacity",
+        ref="the provider's name",
+        physical="capacityProvider.name",
+        given=_capacity_provider,
+        gone=named("capacityProvider"),
+    ),
+    StandIn(
+        "AWS::ECS::ClusterCapacityProviderAssociations",
+        "api",
+        "the cluster names its providers; tasks run whatever their capacity",
+        "the cluster",
+        _associate_providers,
+        _dissociate_providers,
+    ),
+    made_by(
+        "AWS::IAM::ServiceLinkedRole",
+        "iam",
+        "CreateServiceLinkedRole",
+        "DeleteServiceLinkedRole",
+        what="the role is there; services here need none",
+        ref="the role's name",
+        physical="Role.RoleName",
+        attributes={"RoleName": "="},
+        gone=named("RoleName"),
+    ),
+)

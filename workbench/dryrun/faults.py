@@ -1,19 +1,47 @@
-"""Faults that a scenario can make, with calls that work on AWS as they do offline, and end with the `with`."""
+"""Faults that a scenario can make, each for the time of a `with`: what was before is so again after it.
+
+Some are made with calls that AWS has too, and work there as they do offline. The others are made by our own
+offline AWS; elsewhere they raise `FaultUnavailable`, and `World.step` notes the step as not played.
+
+Those that strike calls, messages or processes yield a function that says how many they have struck so far,
+and raise `AssertionError` at the end when that is none: a step that nothing happened to has proven nothing.
+Numbers in brackets are cases of the catalogue of faults (RELIABILITY.md, 3.3).
+"""
 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
+
+from workbench.dryrun.control import Control
+
+Struck = Callable[[], int]
+
+MOVED_WITHIN = 60.0
+SETTLED_WITHIN = 2.0
+
+
+class FaultUnavailable(Exception):
+    """This fault can be made by the project's own offline AWS alone, and the play is elsewhere."""
 
 
 class Faults:
-    """`world.faults`."""
+    """`world.faults`. Functions, queues and streams are named as outputs name them: ARNs, names, queue URLs."""
 
-    def __init__(self, client: Callable[[str], Any], expect_refusal: Callable[[str, str], None]) -> None:
+    def __init__(
+        self,
+        client: Callable[[str], Any],
+        control: Control | None,
+        expect_refusal: Callable[[str, str], None],
+    ) -> None:
         self._client = client
+        self._control = control
         self._expect_refusal = expect_refusal
+
+    # Made with calls that AWS has too.
 
     @contextmanager
     def paused(self, function_arn: str) -> Iterator[None]:
@@ -54,3 +82,263 @@ class Faults:
             yield
         finally:
             queues.set_queue_attributes(QueueUrl=queue_url, Attributes={"Policy": before})
+
+    def redriven(self, dead_letter_queue_url: str) -> int:
+        """Move what is in a dead-letter queue back to where it came from, and return how many that were (12).
+
+        Raises `AssertionError` when the move fails or takes longer than `MOVED_WITHIN` seconds.
+        """
+        queues, arn = self._client("sqs"), self._queue_arn(dead_letter_queue_url)
+        queues.start_message_move_task(SourceArn=arn)
+        until = time.monotonic() + MOVED_WITHIN
+        while True:
+            [task] = queues.list_message_move_tasks(SourceArn=arn, MaxResults=1)["Results"]
+            if task["Status"] == "COMPLETED":
+                return int(task["ApproximateNumberOfMessagesMoved"])
+            if task["Status"] != "RUNNING" or time.monotonic() >= until:
+                raise AssertionError(f"the redrive of {dead_letter_queue_url} is {task['Status']}: {task}")
+            time.sleep(0.5)
+
+    # Calls to AWS, of one function, program or role. `service` and `action` are IAM's names of them:
+    # "dynamodb" and "UpdateItem"; left away, every call is meant. Of these calls the `first` ones are struck,
+    # each try of the SDK being one, or a `share` of them, chosen by `seed`: the same in every run.
+
+    def slow(
+        self,
+        function: str,
+        service: str | None = None,
+        *,
+        seconds: float,
+        action: str | None = None,
+        share: float = 1.0,
+        first: int | None = None,
+    ) -> AbstractContextManager[Struck]:
+        """Calls take `seconds` longer (5)."""
+        how = _chosen(service, action, share, first)
+        return self._struck("calls/strike", who=function, effect="slow", seconds=seconds, **how)
+
+    def throttled(
+        self,
+        function: str,
+        service: str,
+        *,
+        action: str | None = None,
+        share: float = 1.0,
+        first: int | None = None,
+        seed: int = 1,
+    ) -> AbstractContextManager[Struck]:
+        """The service refuses calls as too many, in its own words (4, 13); they are not carried out."""
+        how = _chosen(service, action, share, first, seed)
+        return self._struck("calls/strike", who=function, effect="throttled", **how)
+
+    def failing(
+        self,
+        function: str,
+        service: str,
+        *,
+        status: int = 500,
+        action: str | None = None,
+        share: float = 1.0,
+        first: int | None = None,
+        seed: int = 1,
+    ) -> AbstractContextManager[Struck]:
+        """The service fails calls with `status`, 500 or above (4); they are not carried out."""
+        how = _chosen(service, action, share, first, seed)
+        return self._struck("calls/strike", who=function, effect="failing", status=status, **how)
+
+    def replies_lost(
+        self,
+        function: str,
+        service: str,
+        *,
+        action: str | None = None,
+        share: float = 1.0,
+        first: int | None = None,
+        seed: int = 1,
+    ) -> AbstractContextManager[Struck]:
+        """Calls are carried out, and the connection ends before the answer (3, 20, 25)."""
+        how = _chosen(service, action, share, first, seed)
+        return self._struck("calls/strike", who=function, effect="reply_lost", **how)
+
+    # Processes of functions and programs.
+
+    def worker_killed(
+        self, function: str, *, after: int = 1, service: str | None = None, action: str | None = None
+    ) -> AbstractContextManager[Struck]:
+        """The process is killed in the middle of an invocation (11).
+
+        That is once, when its `after`-th call of `service` and `action` has been carried out and before it
+        hears of it. In a batch of records that each make one such call, that is between two records.
+        """
+        how = {"service": service, "action": action, "after": after}
+        return self._struck("calls/strike", who=function, effect="killed", **how)
+
+    def frozen(
+        self,
+        function: str,
+        *,
+        after: int | None = None,
+        service: str | None = None,
+        action: str | None = None,
+    ) -> AbstractContextManager[Struck]:
+        """The process stands still, as one in a long garbage collection does, and goes on at the end (23).
+
+        Without `after`, that is whatever runs of the function now; at most 5 s are waited for it to run. With
+        it, the process that makes the `after`-th call of `service` and `action`, once that is carried out.
+        Lambda's timeout goes on, and ends an invocation that stands still for longer.
+        """
+        if after is None:
+            return self._struck("workers/freeze", function=function)
+        how = {"service": service, "action": action, "after": after}
+        return self._struck("calls/strike", who=function, effect="frozen", **how)
+
+    def clock_shifted(self, function: str, seconds: float) -> AbstractContextManager[Struck]:
+        """The wall clock of the function's processes is `seconds` ahead, or behind when negative (22, 23, 28).
+
+        The invocations that start meanwhile have it; the function starts cold. Python functions only; see
+        `workbench/offline/clock.py` for what is covered. As on AWS, calls are refused that are signed more
+        than 15 minutes off (5 with some services): RequestTimeTooSkewed.
+        """
+        return self._struck("clock/shift", function=function, seconds=seconds)
+
+    # Queues, by URL or ARN; and streams and Kafka topics, by the ARN of the source or the UUID of the mapping.
+
+    @contextmanager
+    def delivered_again(self, source: str, *, times: int = 1, concurrent: bool = False) -> Iterator[Struck]:
+        """What has been delivered is delivered again (9, 16).
+
+        From a standard queue each message `times` times, once its receiver has deleted it, or with
+        `concurrent` while the first receiver has it still. From a stream or topic, the last batch that went
+        well, on entering.
+        """
+        if _is_queue(source):
+            with self._disturbed(source, "again", times=times, concurrent=concurrent) as struck:
+                yield struck
+            return
+        records = self._last_batch_again(source)
+        yield lambda: records
+
+    @contextmanager
+    def reordered(self, source: str, *, seconds: float = 0.5) -> Iterator[None]:
+        """What waits is delivered in another order (8, 16).
+
+        From a standard queue latest first, once none has come for `seconds` (at most four times that). What
+        comes into a Kafka topic meanwhile is delivered at the end, partition by partition, the last one first.
+        """
+        if _is_queue(source):
+            with self._disturbed(source, "reordered", seconds=seconds):
+                yield
+            return
+        with self.held(source):
+            yield
+            self._only_ours("reordered").call("streams/reorder", mapping=source)
+
+    @contextmanager
+    def held(self, source: str) -> Iterator[None]:
+        """Nothing is delivered, and all of it at the end (17)."""
+        if _is_queue(source):
+            with self._disturbed(source, "held"):
+                yield
+            return
+        with self._for_the_time("streams/hold", "streams/release", mapping=source):
+            yield
+
+    # Servers, brokers, zones and regions.
+
+    def stopped(self, kind: str, name: str) -> AbstractContextManager[None]:
+        """The server behind a resource is down: `kind` "redis" or "postgres", `name` the resource's (29)."""
+        return self._for_the_time(f"{kind}/stop", f"{kind}/start", name=name)
+
+    def restarted(self, kind: str, name: str) -> None:
+        """The server behind a resource crashes and comes back at once; every connection to it ends (29)."""
+        self._only_ours("restarted").call(f"{kind}/restart", name=name)
+
+    def broker_down(self, cluster: str, broker: int) -> AbstractContextManager[None]:
+        """One broker of a Kafka cluster is down."""
+        return self._for_the_time("kafka/stop_broker", "kafka/start_broker", name=cluster, broker=broker)
+
+    @contextmanager
+    def zone_lost(self, zone: str) -> Iterator[list[str]]:
+        """Everything in an availability zone ("us-east-1a") is down (30); yields the names of what was stopped."""
+        control = self._only_ours("zone_lost")
+        try:
+            yield list(control.call("zone/lose", zone=zone)["stopped"])
+        finally:
+            control.call("zone/restore", zone=zone)
+
+    @contextmanager
+    def region_cut_off(self, region: str) -> Iterator[None]:
+        """Nobody reaches the region (30): connections end without an answer, and none of its functions runs."""
+        control = self._only_ours("region_cut_off")
+        fault = control.call("region/cut", region=region)["fault"]
+        try:
+            yield
+        finally:
+            control.call("faults/end", fault=fault)
+
+    def _only_ours(self, fault: str) -> Control:
+        if self._control is None:
+            raise FaultUnavailable(f"only our own offline AWS can make the fault {fault}")
+        return self._control
+
+    @contextmanager
+    def _struck(self, command: str, **arguments: Any) -> Iterator[Struck]:
+        """A fault that counts what it strikes, and must strike something."""
+        named = str(arguments.get("effect") or arguments.get("manner") or command)
+        control = self._only_ours(named)
+        fault = control.call(command, **arguments)["fault"]
+        struck = 0
+        try:
+            yield lambda: int(control.call("faults/struck", fault=fault)["struck"])
+        finally:
+            struck = control.call("faults/end", fault=fault)["struck"]
+        if not struck:
+            raise AssertionError(f"the fault {named} struck nothing, so it has proven nothing: {arguments}")
+
+    @contextmanager
+    def _disturbed(self, queue: str, manner: str, **how: Any) -> Iterator[Struck]:
+        self._only_ours(manner)
+        arn = self._queue_arn(queue)
+        with self._struck("queues/disturb", queue=arn, manner=manner, **how) as struck:
+            yield struck
+
+    @contextmanager
+    def _for_the_time(self, begin: str, end: str, **arguments: Any) -> Iterator[None]:
+        control = self._only_ours(begin)
+        control.call(begin, **arguments)
+        try:
+            yield
+        finally:
+            control.call(end, **arguments)
+
+    def _last_batch_again(self, source: str) -> int:
+        """Have the last batch of a stream delivered again; how many records it had.
+
+        Its effects can be seen before Lambda knows that it went well: for that a moment is waited.
+        """
+        control = self._only_ours("delivered_again")
+        until = time.monotonic() + SETTLED_WITHIN
+        while True:
+            answer = control.call("streams/again", mapping=source)
+            if records := sum(int(each["records"]) for each in answer["mappings"]):
+                return records
+            if time.monotonic() >= until:
+                raise AssertionError(f"{source} has delivered nothing yet that could be delivered again")
+            time.sleep(0.05)
+
+    def _queue_arn(self, queue: str) -> str:
+        if queue.startswith("arn:"):
+            return queue
+        asked = {"QueueUrl": queue, "AttributeNames": ["QueueArn"]}
+        return str(self._client("sqs").get_queue_attributes(**asked)["Attributes"]["QueueArn"])
+
+
+def _is_queue(source: str) -> bool:
+    return source.startswith(("http", "arn:aws:sqs:"))
+
+
+def _chosen(
+    service: str | None, action: str | None, share: float, first: int | None, seed: int = 1
+) -> dict[str, Any]:
+    """Which calls are struck, as the offline AWS is told."""
+    return {"service": service, "action": action, "share": share, "first": first, "seed": seed}

@@ -20,7 +20,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, TypeVar
 
-from workbench.dryrun.faults import Faults
+from workbench.dryrun.control import Control
+from workbench.dryrun.faults import Faults, FaultUnavailable
 from workbench.dryrun.http import Http
 
 T = TypeVar("T")
@@ -34,11 +35,21 @@ class Step:
     passed: bool = False
     seconds: float = 0.0
     error: str | None = None
+    not_played: str | None = None  # why it could not be played here; it has then neither passed nor failed
     began: float = field(default_factory=time.time)  # epoch, to find its log lines
+
+    @property
+    def failed(self) -> bool:
+        """Whether it was played and did not pass."""
+        return not self.passed and self.not_played is None
 
 
 class StepFailed(Exception):
     """A step failed; the steps after it are not played."""
+
+
+class PlayStopped(Exception):
+    """Whoever plays has seen enough."""
 
 
 @dataclass(frozen=True)
@@ -58,25 +69,35 @@ class World:
         client: Callable[[str], Any],
         http: Http,
         on_step: Callable[[Step], None] | None = None,
+        control: Control | None = None,
+        stop_when: Callable[[], bool] = lambda: False,  # asked at both ends of a step, and while it waits
     ) -> None:
         self.outputs = outputs
         self.client = client
         self.http = http
         self.run_id = uuid.uuid4().hex[:8]  # for names that two plays must not share
-        self.faults = Faults(client, self._expect)
+        self.faults = Faults(client, control, self._expect)
         self.steps: list[Step] = []
         self.expected_refusals: list[Refusal] = []
         self._on_step = on_step or (lambda _: None)
+        self._stop_when = stop_when
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """One step of the story. What fails inside is recorded, and ends the play."""
+        """One step of the story. What fails inside is recorded, and ends the play.
+
+        A fault that cannot be made here ends the step alone: it is noted as not played, and the play goes on.
+        """
         step = Step(name)
         self.steps.append(step)
         started = time.monotonic()
         try:
+            self._stop_if_told()
             yield
+            self._stop_if_told()
             step.passed = True
+        except FaultUnavailable as reason:
+            step.not_played = str(reason)
         except Exception as problem:
             step.error = explain(problem)
             raise StepFailed(name) from problem
@@ -92,6 +113,7 @@ class World:
         until = time.monotonic() + within
         pause, last = 0.02, "it never became true"
         while True:
+            self._stop_if_told()
             try:
                 if found := check():
                     return found
@@ -120,6 +142,10 @@ class World:
             AuthParameters={"USERNAME": user, "PASSWORD": password},
         )
         return str(answer["AuthenticationResult"]["IdToken"])
+
+    def _stop_if_told(self) -> None:
+        if self._stop_when():
+            raise PlayStopped
 
     def _expect(self, action: str, resource: str) -> None:
         self.expected_refusals.append(Refusal(action, resource))

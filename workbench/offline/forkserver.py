@@ -6,7 +6,8 @@ Powertools and pydantic for half a second. This process imports them once, and f
 inside the offline AWS. It ends when that end is closed.
 
 A request is a line of JSON (script, folder, environment) with three file descriptors: the worker's standard
-streams. The answer is the worker's process id.
+streams. The answer is the worker's process id. An environment with `SHIFT_VARIABLE` gives the worker another
+clock (`clock.py`), and loses that variable.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ import threading
 import time
 from collections.abc import Mapping
 from typing import IO, Any, NoReturn
+
+from workbench.offline.clock import SHIFT_VARIABLE, shift
 
 PRELOADED = (
     "botocore.session",
@@ -160,6 +163,8 @@ def _become(connection: socket.socket, descriptors: list[int], request: dict[str
         sys.stderr = os.fdopen(2, "w", 1, closefd=False)
         os.environ.clear()
         os.environ.update(request["environment"])
+        if seconds := os.environ.pop(SHIFT_VARIABLE, ""):
+            shift(float(seconds))
         os.chdir(request["folder"])
         script = request["script"]
         sys.argv = [script]

@@ -16,6 +16,7 @@ from typing import Any
 
 from workbench.assembly import Assembly, Resource
 from workbench.review.links import Links
+from workbench.review.reachability import Reachability
 
 _GROUPS = {"entrances": "Entrances", "workers": "Workers", "stores": "Stores and queues"}
 
@@ -36,13 +37,20 @@ _ROUND = ("([", "])")
 _KINDS = {
     "AWS::CloudFront::Distribution": _Kind("entrances", "CloudFront distribution"),
     "AWS::ApiGatewayV2::Api": _Kind("entrances", "API Gateway"),
+    "AWS::ElasticLoadBalancingV2::LoadBalancer": _Kind("entrances", "load balancer"),
     "AWS::Cognito::UserPool": _Kind("entrances", "Cognito user pool"),
     "AWS::Events::Rule": _Kind("entrances", "EventBridge rule"),
     "AWS::Scheduler::Schedule": _Kind("entrances", "EventBridge schedule"),
     "AWS::Lambda::Function": _Kind("workers", "Lambda function"),
+    "AWS::AutoScaling::AutoScalingGroup": _Kind("workers", "EC2 auto-scaling group"),
+    "AWS::EKS::Nodegroup": _Kind("workers", "EKS nodes and their pods"),
     "AWS::DynamoDB::Table": _Kind("stores", "DynamoDB table", _CYLINDER),
     "AWS::DynamoDB::GlobalTable": _Kind("stores", "DynamoDB table", _CYLINDER),
     "AWS::S3::Bucket": _Kind("stores", "S3 bucket", _CYLINDER),
+    "AWS::RDS::DBInstance": _Kind("stores", "RDS instance", _CYLINDER),
+    "AWS::RDS::DBProxy": _Kind("stores", "RDS proxy", _QUEUE),
+    "AWS::ElastiCache::ReplicationGroup": _Kind("stores", "ElastiCache", _CYLINDER),
+    "AWS::MSK::Cluster": _Kind("stores", "Kafka (MSK)", _QUEUE),
     "AWS::SecretsManager::Secret": _Kind("stores", "Secret", _CYLINDER),
     "AWS::SQS::Queue": _Kind("stores", "SQS queue", _QUEUE),
     "AWS::SNS::Topic": _Kind("stores", "SNS topic", _QUEUE),
@@ -51,9 +59,22 @@ _KINDS = {
 }
 
 _CALLED_BY_CLIENTS = ("AWS::CloudFront::Distribution", "AWS::ApiGatewayV2::Api")
+_REACHED_BY_NETWORK = ("AWS::ElastiCache::ReplicationGroup",)  # no role opens these: their network does
 
 # A construct's last part says no more than the type does: `Clicks/Queue` is drawn as `Clicks`.
-_SAYS_THE_TYPE = {"Api", "Bucket", "Distribution", "Function", "Queue", "Table", "Topic", "Users"}
+_SAYS_THE_TYPE = {
+    "ASG",
+    "Api",
+    "Bucket",
+    "Cluster",
+    "Distribution",
+    "Function",
+    "Group",
+    "Queue",
+    "Table",
+    "Topic",
+    "Users",
+}
 _RESERVED = {
     "end",
     "graph",
@@ -80,6 +101,8 @@ _VERBS: dict[str, list[tuple[re.Pattern[str], str]]] = {
     "events": [(_WRITES, "publishes")],
     "kinesis": [(_WRITES, "writes")],
     "lambda": [(re.compile("Invoke"), "invokes")],
+    "rds-db": [(re.compile("connect"), "queries")],
+    "kafka-cluster": [(re.compile("ReadData"), "reads"), (re.compile("WriteData"), "writes")],
 }
 
 
@@ -102,6 +125,7 @@ class _Drawing:
             draw = _DRAW.get(resource.type)
             if draw is not None:
                 draw(self, resource)
+        self._draw_network()
         self._draw_alarms()
         self._draw_clients()
 
@@ -152,6 +176,39 @@ class _Drawing:
 
     def all_of(self, resource_type: str) -> Iterator[Resource]:
         return (each for each in self._assembly.resources if each.type == resource_type)
+
+    def role_of(self, worker: Resource) -> list[Resource]:
+        """The roles under which a worker's program runs."""
+        raw = _raw(worker)
+        if worker.type == "AWS::AutoScaling::AutoScalingGroup":
+            templates = self.mentioned(worker, raw.get("LaunchTemplate"))
+            profiles = [
+                (template, _map(_raw(template).get("LaunchTemplateData")).get("IamInstanceProfile"))
+                for template in templates
+            ]
+            held = [
+                (each, _raw(each).get("Roles"))
+                for at, profile in profiles
+                for each in self.mentioned(at, profile)
+            ]
+        elif worker.type == "AWS::EKS::Nodegroup":
+            [cluster] = self.mentioned(worker, raw.get("ClusterName")) or [worker]
+            held = [
+                (each, _raw(each).get("RoleArn"))
+                for each in self.all_of("AWS::EKS::PodIdentityAssociation")
+                if cluster in self.mentioned(each, _raw(each).get("ClusterName"))
+            ]
+        else:
+            held = [(worker, raw.get("Role"))]
+        return [role for at, value in held for role in self.mentioned(at, value)]
+
+    def _draw_network(self) -> None:
+        """What only the network opens, such as a cache, from those whom it lets in."""
+        by_name = {each.name: each for each in self._drawn}
+        for way in Reachability(self._assembly).ways():
+            source, target = by_name.get(way.source), by_name.get(way.target)
+            if source is not None and target is not None and target.type in _REACHED_BY_NETWORK:
+                self.connect(source, target, "reads, writes")
 
     def alarm(self, topic: Resource) -> None:
         """Count one alarm that tells `topic`."""
@@ -274,8 +331,10 @@ def _role(drawing: _Drawing, role: Resource) -> None:
 def _statements(drawing: _Drawing, holder: Resource, role: Resource, document: Any) -> None:
     workers = [
         each
-        for each in drawing.all_of("AWS::Lambda::Function")
-        if any(found is role for found in drawing.mentioned(each, _raw(each).get("Role")))
+        for kind, drawn in _KINDS.items()
+        if drawn.group == "workers"
+        for each in drawing.all_of(kind)
+        if any(found is role for found in drawing.role_of(each))
     ]
     for statement in _maps(_map(document).get("Statement")):
         verbs = _verbs(statement) if statement.get("Effect") == "Allow" else []
@@ -294,7 +353,34 @@ def _verbs(statement: dict[str, Any]) -> list[str]:
         for pattern, verb in _VERBS.get(service, []):
             if call == "*" or pattern.match(call):
                 found[verb] = None
-    return sorted(found, key=["reads", "writes", "sends", "publishes", "invokes"].index)
+    return sorted(found, key=["queries", "reads", "writes", "sends", "publishes", "invokes"].index)
+
+
+def _listener(drawing: _Drawing, listener: Resource) -> None:
+    balancers = drawing.mentioned(listener, _raw(listener).get("LoadBalancerArn"))
+    _forward(drawing, listener, balancers, _raw(listener).get("DefaultActions"))
+
+
+def _listener_rule(drawing: _Drawing, rule: Resource) -> None:
+    for listener in drawing.mentioned(rule, _raw(rule).get("ListenerArn")):
+        balancers = drawing.mentioned(listener, _raw(listener).get("LoadBalancerArn"))
+        _forward(drawing, rule, balancers, _raw(rule).get("Actions"))
+
+
+def _forward(drawing: _Drawing, holder: Resource, balancers: list[Resource], actions: Any) -> None:
+    """From a load balancer to the groups that register in the target groups of `actions`."""
+    targets = drawing.mentioned(holder, actions)
+    for group in drawing.all_of("AWS::AutoScaling::AutoScalingGroup"):
+        if any(each in targets for each in drawing.mentioned(group, _raw(group).get("TargetGroupARNs"))):
+            for balancer in balancers:
+                drawing.connect(balancer, group)
+
+
+def _proxy_targets(drawing: _Drawing, targets: Resource) -> None:
+    properties = _raw(targets)
+    for proxy in drawing.mentioned(targets, properties.get("DBProxyName")):
+        for database in drawing.mentioned(targets, properties.get("DBInstanceIdentifiers")):
+            drawing.connect(proxy, database)
 
 
 def _queue(drawing: _Drawing, queue: Resource) -> None:
@@ -345,6 +431,9 @@ _DRAW: dict[str, Callable[[_Drawing, Resource], None]] = {
     "AWS::CloudFront::Distribution": _distribution,
     "AWS::ApiGatewayV2::Route": _route,
     "AWS::ApiGatewayV2::Authorizer": _authorizer,
+    "AWS::ElasticLoadBalancingV2::Listener": _listener,
+    "AWS::ElasticLoadBalancingV2::ListenerRule": _listener_rule,
+    "AWS::RDS::DBProxyTargetGroup": _proxy_targets,
     "AWS::Lambda::EventSourceMapping": _event_source,
     "AWS::IAM::Policy": _policy,
     "AWS::IAM::Role": _role,

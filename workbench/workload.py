@@ -22,6 +22,7 @@ from workbench.errors import Misuse
 HOURS_PER_MONTH = Decimal(730)
 DAYS_PER_MONTH = HOURS_PER_MONTH / 24
 SECONDS_PER_DAY = Decimal(86_400)
+SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
 BYTES_PER_GB = Decimal(10) ** 9
 
 _TWELVE_DIGITS = Context(prec=12)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.assemblies import assembly, resource
+from tests.assemblies import assembly, resource, stack
+from workbench import pages
+from workbench.assembly import Assembly
 from workbench.errors import Misuse, NotPriced
 from workbench.review.capacity import (
     MOST_USERS,
+    Break,
     Checked,
     capacity_of_fixed,
     first_to_break,
     limits,
+    prerequisites,
     undeclared,
 )
 
@@ -240,3 +245,171 @@ def test_the_search_agrees_with_the_arithmetic_of_a_template() -> None:
 def test_traffic_of_nobody_cannot_be_scaled() -> None:
     with pytest.raises(Misuse, match="for how many users"):
         capacity_of_fixed(assembly({}))
+
+
+# What has to be raised before a deployment
+
+
+VCPUS = "EC2 vCPUs on demand, of a new account"  # 5
+
+
+def machine(type: str) -> dict[str, Any]:
+    return resource("AWS::EC2::Instance", {"InstanceType": type})
+
+
+def group(fewest: int, peak: int) -> dict[str, Any]:
+    """Instances of two vCPUs, each of which serves one request a second."""
+    template = resource("AWS::EC2::LaunchTemplate", {"LaunchTemplateData": {"InstanceType": "t4g.micro"}})
+    scaled = resource(
+        "AWS::AutoScaling::AutoScalingGroup",
+        {
+            "LaunchTemplate": {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"},
+            "MinSize": str(fewest),
+            "MaxSize": "1000000",
+        },
+        peak_requests_per_second=peak,
+        requests_per_second_per_instance=1,
+        average_instances=fewest,
+    )
+    return {"Template": template, "Group": scaled}
+
+
+def busy_function() -> dict[str, Any]:
+    """One concurrent execution for each 1,000 users, so that a million of them meet the quota."""
+    return function(peak_invocations_per_second=1, duration_ms=1_000)
+
+
+def test_machines_that_stand_idle_make_a_prerequisite_and_not_the_break() -> None:
+    built = assembly({"Machine": machine("m7g.2xlarge"), "Work": busy_function()}, users=1_000)
+    broken = first_to_break(capacity_of_fixed(built))
+    [raised] = broken.prerequisites
+    assert (raised.limit, raised.idle_load, raised.quota) == (VCPUS, Decimal(8), Decimal(5))
+    assert broken.limit == "Lambda concurrent executions"
+    assert broken.users is not None
+    assert 1_000_000 < broken.users <= 1_010_100
+
+
+def test_a_prerequisite_is_left_out_also_where_its_load_grows() -> None:
+    # 6 vCPUs stand idle; at 1,000 users it is 10, and the function gives way long after the group outgrew them.
+    built = assembly({**group(fewest=3, peak=5), "Work": busy_function()}, users=1_000)
+    broken = first_to_break(capacity_of_fixed(built))
+    assert [each.idle_load for each in broken.prerequisites] == [Decimal(6)]
+    assert broken.limit == "Lambda concurrent executions"
+
+
+def test_a_quota_that_the_idle_system_keeps_is_where_it_breaks() -> None:
+    built = assembly(group(fewest=2, peak=2), users=1_000)
+    broken = first_to_break(capacity_of_fixed(built))
+    assert broken.prerequisites == ()
+    assert broken.limit == VCPUS
+    assert broken.users is not None
+    assert 1_000 < broken.users <= 1_012  # the third instance
+
+
+def test_what_only_the_traffic_exceeds_is_no_prerequisite_though_the_search_starts_above_it() -> None:
+    built = assembly(group(fewest=2, peak=50), users=1_000)
+    assert prerequisites(limits(built)) == ()
+    broken = first_to_break(capacity_of_fixed(built), start=1_000)
+    assert (broken.limit, broken.prerequisites) == (VCPUS, ())
+    assert broken.users is not None
+    assert 40 < broken.users <= 42  # the third instance
+
+
+def test_what_the_template_itself_makes_too_small_cannot_be_raised_by_asking() -> None:
+    brokers = resource(
+        "AWS::MSK::Cluster",
+        {
+            "NumberOfBrokerNodes": 3,
+            "BrokerNodeGroupInfo": {
+                "InstanceType": "kafka.t3.small",
+                "ClientSubnets": ["a", "b", "c"],
+                "StorageInfo": {"EBSStorageInfo": {"VolumeSize": 10}},
+            },
+        },
+        partitions=1_000,
+    )
+    broken = first_to_break(capacity_of_fixed(assembly({"Brokers": brokers}, users=1_000)))
+    assert (broken.users, broken.limit) == (1, "Partitions on the brokers")
+    assert broken.prerequisites == ()
+
+
+def checked(limit: str, idle: int, *, adjustable: bool = True, of_account: bool = True) -> Checked:
+    """A load of `idle` against 10."""
+    quota, load = Decimal(10), Decimal(idle)
+    return Checked(
+        "account",
+        limit,
+        "things",
+        quota,
+        load,
+        1 - load / quota,
+        adjustable,
+        "https://docs.aws.amazon.com/",
+        "10 things",
+        "things",
+        load,
+        of_account,
+    )
+
+
+def test_a_hard_limit_that_the_idle_system_exceeds_is_a_break_at_one_user() -> None:
+    broken = first_to_break(lambda _: [checked("Hard", 11, adjustable=False)])
+    assert (broken.users, broken.limit, broken.prerequisites) == (1, "Hard", ())
+
+
+def test_a_quota_is_a_prerequisite_only_above_what_a_new_account_has() -> None:
+    found = [
+        checked("Kept", 10),
+        checked("Exceeded", 11),
+        checked("Hard", 11, adjustable=False),
+        checked("Of the template", 11, of_account=False),
+    ]
+    assert [each.limit for each in prerequisites(found)] == ["Exceeded"]
+
+
+def test_a_quota_that_only_larger_templates_exceed_idle_is_where_they_break() -> None:
+    broken = first_to_break(lambda users: [checked("Machines", users // 100)], start=100, most=10**6)
+    assert broken.prerequisites == ()
+    assert broken.users is not None
+    assert 1_100 <= broken.users <= 1_112
+
+
+def test_what_stands_idle_does_not_depend_on_the_traffic() -> None:
+    built = assembly(group(fewest=3, peak=50))
+    for traffic in (Decimal(0), Decimal("0.001"), Decimal(1), Decimal(100)):
+        [vcpus] = [each for each in limits(built, traffic) if each.limit == VCPUS]
+        assert vcpus.idle_load == Decimal(6)
+
+
+def test_every_region_has_quotas_of_its_own() -> None:
+    stacks = (
+        stack({"Machine": machine("m7g.2xlarge")}, name="Here"),
+        stack({"Machine": machine("m7g.large")}, name="There", region="eu-west-1"),
+    )
+    [raised] = prerequisites(limits(Assembly(Path(), stacks)))
+    assert raised.resource == "account in us-east-1"
+    assert raised.increase == (f"{VCPUS} (account in us-east-1): 8 vCPUs needed, a new account has 5")
+
+
+# The sentences of a page
+
+
+def test_the_page_says_what_to_raise_and_then_where_it_breaks() -> None:
+    built = assembly({"Machine": machine("m7g.2xlarge"), "Work": busy_function()}, users=1_000)
+    found = first_to_break(capacity_of_fixed(built))
+    first, blank, item, *_, last = pages.capacity_paragraph("demo", found).split("\n")
+    assert "before you deploy `demo`" in first
+    assert blank == ""
+    assert item.startswith(f"- {VCPUS}: 8 vCPUs needed, a new account has 5 ([AWS's page](https://docs.aws.")
+    assert f"`demo` breaks at about **{found.users:,} users**: account gets" in last
+
+
+def test_a_page_without_prerequisites_is_one_sentence() -> None:
+    found = Break(2_000, "Work", "Calls", "Work gets too many")
+    assert pages.capacity_paragraph("demo", found) == (
+        "`demo` breaks at about **2,000 users**: Work gets too many."
+    )
+    nowhere = Break(None, None, None, "nothing gives way")
+    assert pages.capacity_paragraph("demo", nowhere) == (
+        "`demo` meets no limit that is known: nothing gives way."
+    )

@@ -156,7 +156,8 @@ def test_a_resource_is_explained_to_the_dollar(folder: Path, capsys: pytest.Capt
 
 def test_the_capacity_document_keeps_its_contract(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "capacity", "--assembly", str(folder))
-    assert set(found) == {"name", "stage", "sizes", "first_to_break"}
+    assert set(found) == {"name", "stage", "sizes", "prerequisites", "first_to_break"}
+    assert found["prerequisites"] == []
     for each in found["sizes"]["1000"]:
         assert set(each) == {"resource", "limit", "quota", "load", "headroom", "adjustable", "source"}
         for number in ("quota", "load", "headroom"):
@@ -171,6 +172,33 @@ def test_capacity_says_in_a_sentence_where_it_breaks(
     assert run(["capacity", "--assembly", str(folder)]) == 0
     shown = capsys.readouterr().out
     assert "demo breaks at about 2,000,000 users because account gets 1,0" in shown
+
+
+@pytest.fixture
+def standing(tmp_path: Path) -> Path:
+    """A machine of eight vCPUs, which is three more than a new account may run, and nobody says for whom."""
+    machine = resource("AWS::EC2::Instance", {"InstanceType": "m7g.2xlarge"})
+    return written(tmp_path / "standing", {"Machine": machine})
+
+
+def test_what_to_raise_before_a_deployment_is_part_of_the_document(
+    standing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = document(capsys, "capacity", "--assembly", str(standing))
+    [raised] = found["prerequisites"]
+    assert raised == {**found["sizes"]["declared"][0], "idle_load": "8"}
+    assert (raised["load"], raised["quota"], raised["adjustable"]) == ("8", "5", True)
+    assert found["first_to_break"]["users"] is None
+
+
+def test_capacity_says_what_to_raise_before_a_deployment(
+    standing: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["capacity", "--assembly", str(standing)]) == 0
+    shown = capsys.readouterr().out
+    assert "before you deploy" in shown.splitlines()[2]
+    assert "raise these before you deploy:\n  EC2 vCPUs" in shown
+    assert "8 vCPUs needed, a new account has 5 (https://docs.aws.amazon.com/" in shown
 
 
 def test_capacity_of_a_foreign_assembly_says_what_is_missing(

@@ -19,6 +19,7 @@ from workbench.review.capacity import (
     capacity_of_fixed,
     first_to_break,
     limits,
+    prerequisites,
     undeclared,
 )
 from workbench.review.numbers import plain, shown
@@ -33,7 +34,7 @@ def command(
     folder: assemblies.Folder = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Every quota against the load at each size, and the first to give way."""
+    """Every quota against the load at each size, what to raise before deploying, and the first to give way."""
     assemblies.one_of(name, folder)
     if folder is not None:
         assembly = Assembly.load(folder)
@@ -54,7 +55,8 @@ def _of_folder(assembly: Assembly, users: str | None) -> tuple[dict[str, list[Ch
     sizes = assemblies.sizes_of_folder(assembly, users)
     if not sizes:
         why = "the assembly doesn't say for how many users its traffic is (Metadata.Workload.users)"
-        return {assemblies.DECLARED: limits(assembly)}, Break(None, None, None, why), unknown
+        checked = limits(assembly)
+        return {assemblies.DECLARED: checked}, Break(None, None, None, why, prerequisites(checked)), unknown
     limits_at = capacity_of_fixed(assembly)
     return {str(size): limits_at(size) for size in sizes}, first_to_break(limits_at), unknown
 
@@ -85,6 +87,9 @@ def _document(
         "name": title,
         "stage": stage,
         "sizes": {size: [_limit(each) for each in checked] for size, checked in sizes.items()},
+        "prerequisites": [
+            {**_limit(each), "idle_load": plain(each.idle_load)} for each in found.prerequisites
+        ],
         "first_to_break": {
             "users": found.users,
             "resource": found.resource,
@@ -111,8 +116,12 @@ def _print(
 ) -> None:
     for size, checked in sizes.items():
         _print_size(console, f"{title} {assemblies.at(size)}", checked)
-    for each in unknown:
-        console.print(f"[yellow]not checked, no usage declared:[/] {escape(each)}")
+    for missing in unknown:
+        console.print(f"[yellow]not checked, no usage declared:[/] {escape(missing)}")
+    if found.prerequisites:
+        console.print("[bold]raise these before you deploy:[/]")
+    for each in found.prerequisites:
+        console.print(f"  {escape(each.increase)} ({escape(each.source)})", soft_wrap=True)
     if found.users is None:
         console.print(f"[bold]{escape(title)}[/]: {escape(found.why)}.", soft_wrap=True)
     else:
@@ -138,7 +147,7 @@ def _print_size(console: Console, title: str, checked: list[Checked]) -> None:
             shown(each.load),
             shown(each.quota),
             escape(each.unit),
-            "yes" if each.adjustable else "no",
+            "before you deploy" if each.is_prerequisite else "yes" if each.adjustable else "no",
         )
     console.print(table)
     console.print()

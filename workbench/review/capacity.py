@@ -1,15 +1,20 @@
 """Where a system breaks: each ceiling against the load, and the smallest number of users that goes over one.
 
     checked = limits(assembly)                          # worst headroom first
+    prerequisites(checked)                              # the quotas to raise before it can be deployed at all
     first_to_break(capacity_of_fixed(assembly))         # the template as it is, with more and more people
 
 The search takes any function from users to checked limits, so a caller may also synthesize anew at each size.
+
+Machines that stand there when nobody comes may need more than AWS gives a new account. Such a quota is not where
+the system breaks as it grows: it is raised first, or nothing is deployed. So it is reported by itself, and the
+search takes it as raised to what each size needs.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from math import isqrt
 
@@ -20,13 +25,18 @@ from workbench.review.cost import declared_users
 from workbench.review.numbers import shown, tidy
 from workbench.review.room import NOT_DECLARED, Context, Limit, is_declared
 
+ACCOUNT = "account"
 MOST_USERS = 10**10
 TOLERANCE_PERCENT = 1
 
 
 @dataclass(frozen=True)
 class Checked:
-    """One ceiling and the load against it, both in `unit`; `headroom` is 1 − load ÷ quota."""
+    """One ceiling and the load against it, both in `unit`; `headroom` is 1 − load ÷ quota.
+
+    `idle_load` is what is left of the load with no traffic at all; `of_account` is true for a quota that AWS sets
+    for all that an account has in a region, and not for what the template itself makes room for.
+    """
 
     resource: str
     limit: str
@@ -38,10 +48,17 @@ class Checked:
     source: str
     quota_formula: str
     load_formula: str
+    idle_load: Decimal = Decimal(0)
+    of_account: bool = False
 
     @property
     def breaks(self) -> bool:
         return self.load > self.quota
+
+    @property
+    def is_prerequisite(self) -> bool:
+        """Whether AWS has to raise it before anything can be deployed: exceeded by what stands there idle."""
+        return self.adjustable and self.of_account and self.idle_load > self.quota
 
     @property
     def why(self) -> str:
@@ -51,15 +68,28 @@ class Checked:
             f"({self.quota_formula}); the load is {self.load_formula}"
         )
 
+    @property
+    def increase(self) -> str:
+        """What to ask AWS for before deploying: `Fargate vCPUs, on demand: 8 vCPUs needed, a new account has 6`."""
+        where = "" if self.resource == ACCOUNT else f" ({self.resource})"
+        return (
+            f"{self.limit}{where}: {shown(self.idle_load)} {self.unit} needed, "
+            f"a new account has {shown(self.quota)}"
+        )
+
 
 @dataclass(frozen=True)
 class Break:
-    """The smallest size found that goes over a limit. Without one, all but `why` are None."""
+    """The smallest size found that goes over a limit. Without one, `users`, `resource` and `limit` are None.
+
+    `prerequisites` are the quotas taken as raised, checked at the smallest size that was looked at.
+    """
 
     users: int | None
     resource: str | None
     limit: str | None
     why: str
+    prerequisites: tuple[Checked, ...] = ()
 
 
 def limits(assembly: Assembly, traffic: Decimal = Decimal(1)) -> list[Checked]:
@@ -67,33 +97,60 @@ def limits(assembly: Assembly, traffic: Decimal = Decimal(1)) -> list[Checked]:
 
     Raises `NotPriced` for what the review doesn't know, and `MalformedAssembly`.
     """
-    checked = [_checked(limit) for limit in _limits(assembly, traffic) if is_declared(limit.load)]
+    registry.check(assembly)
+    own = _with_idle(assembly, traffic, _of_resources)
+    shared = _with_idle(assembly, traffic, _of_account)
+    checked = [
+        _checked(limit, idle.load.value, of_account)
+        for pairs, of_account in ((own, False), (shared, True))
+        for limit, idle in pairs
+        if is_declared(limit.load)
+    ]
     return sorted(checked, key=lambda each: (each.headroom, each.resource, each.limit))
+
+
+def prerequisites(checked: Iterable[Checked]) -> tuple[Checked, ...]:
+    """The quotas of the account that must be raised before this is deployed, in the order of `checked`."""
+    return tuple(each for each in checked if each.is_prerequisite)
 
 
 def undeclared(assembly: Assembly) -> list[str]:
     """The limits that cannot be checked: `Clicks: Messages in flight (duration_ms)`."""
+    registry.check(assembly)
     return [
         f"{limit.resource}: {limit.limit} ({limit.load.formula.removeprefix(NOT_DECLARED)})"
-        for limit in _limits(assembly, Decimal(1))
+        for find in (_of_resources, _of_account)
+        for limit in find(assembly, Decimal(1))
         if not is_declared(limit.load)
     ]
 
 
-def _limits(assembly: Assembly, traffic: Decimal) -> Iterator[Limit]:
-    registry.check(assembly)
+def _of_resources(assembly: Assembly, traffic: Decimal) -> Iterator[Limit]:
     rooms = registry.rooms()
     everywhere = Context(assembly, rooms, traffic)
     for resource in assembly.resources:
         if resource.type in rooms:
             yield from registry.ask(resource, rooms[resource.type].limits, everywhere)
-    for region in dict.fromkeys(stack.region for stack in assembly.stacks):
+
+
+def _of_account(assembly: Assembly, traffic: Decimal) -> Iterator[Limit]:
+    rooms = registry.rooms()
+    regions = list(dict.fromkeys(stack.region for stack in assembly.stacks))
+    for region in regions:
         there = Context(assembly, rooms, traffic, region)
         for room in rooms.values():
-            yield from room.limits_of_account(there)
+            for limit in room.limits_of_account(there):
+                yield limit if len(regions) == 1 else replace(limit, resource=f"{limit.resource} in {region}")
 
 
-def _checked(limit: Limit) -> Checked:
+def _with_idle(
+    assembly: Assembly, traffic: Decimal, find: Callable[[Assembly, Decimal], Iterator[Limit]]
+) -> Iterator[tuple[Limit, Limit]]:
+    """Each limit at `traffic`, and the same one with no traffic: the rooms answer in the order of the template."""
+    return zip(find(assembly, traffic), find(assembly, Decimal(0)), strict=True)
+
+
+def _checked(limit: Limit, idle_load: Decimal, of_account: bool) -> Checked:
     quota, load = limit.quota.value, limit.load.value
     headroom = tidy(1 - load / quota) if quota else Decimal(-1 if load else 0)
     return Checked(
@@ -107,6 +164,8 @@ def _checked(limit: Limit) -> Checked:
         source=limit.source,
         quota_formula=limit.quota.formula,
         load_formula=limit.load.formula,
+        idle_load=idle_load,
+        of_account=of_account,
     )
 
 
@@ -131,16 +190,31 @@ def first_to_break(
     """The smallest number of users, to within 1 %, at which some load is over its quota.
 
     Goes up from `start` by `factor`, then halves the bracket (geometrically). Of several limits that give
-    way at that size, the one with the least headroom is named.
+    way at that size, the one with the least headroom is named. What has to be raised already for `start` with no
+    traffic is a prerequisite, which the search leaves out at every size.
     """
+    raised = prerequisites(limits_at(start))
+    without = _leaving_out(limits_at, raised)
     below, size = 0, start
-    while not _broken(limits_at, size):
+    while not _broken(without, size):
         if size >= most:
-            return Break(None, None, None, f"no limit that is known gives way up to {most:,} users")
+            why = f"no limit that is known gives way up to {most:,} users"
+            return Break(None, None, None, why, raised)
         below, size = size, min(size * factor, most)
-    users = _refine(limits_at, below, size)
-    worst = _broken(limits_at, users)[0]
-    return Break(users, worst.resource, worst.limit, worst.why)
+    users = _refine(without, below, size)
+    worst = _broken(without, users)[0]
+    return Break(users, worst.resource, worst.limit, worst.why, raised)
+
+
+def _leaving_out(
+    limits_at: Callable[[int], list[Checked]], raised: Iterable[Checked]
+) -> Callable[[int], list[Checked]]:
+    names = {(each.resource, each.limit) for each in raised}
+
+    def rest_at(users: int) -> list[Checked]:
+        return [each for each in limits_at(users) if (each.resource, each.limit) not in names]
+
+    return rest_at
 
 
 def _refine(limits_at: Callable[[int], list[Checked]], below: int, over: int) -> int:

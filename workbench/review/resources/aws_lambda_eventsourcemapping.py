@@ -3,7 +3,7 @@
 Lambda keeps five long polls of 20 s open on an idle standard queue (it may go down to two; five is the
 figure priced), and the queue's owner pays for them:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html Reads of DynamoDB and Kinesis streams
-by Lambda are free.
+by Lambda are free, and of Kafka too, but for the bytes that an MSK Serverless cluster counts as read.
 """
 
 from __future__ import annotations
@@ -19,7 +19,13 @@ from workbench.workload import HOURS_PER_MONTH, Figure
 POLLERS = 5
 POLL_SECONDS = 20
 
-_FREE_SOURCES = ("AWS::DynamoDB::Table", "AWS::DynamoDB::GlobalTable", "AWS::Kinesis::Stream")
+_FREE_SOURCES = (
+    "AWS::DynamoDB::Table",
+    "AWS::DynamoDB::GlobalTable",
+    "AWS::Kinesis::Stream",
+    "AWS::MSK::Cluster",
+    "AWS::MSK::ServerlessCluster",
+)
 _FREE_ARNS = (":dynamodb:", ":kinesis:")
 
 

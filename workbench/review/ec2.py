@@ -1,0 +1,276 @@
+"""What instances have in common, alone, in a group or under a cluster: hours, volumes, addresses, the quota.
+
+Priced as Linux on demand; spot, dedicated hosts and paid operating systems are refused. Surplus CPU credits of
+the T families are not counted. An instance whose template names no root volume has that of Amazon Linux 2023,
+8 GB of gp3. Facts: https://aws.amazon.com/ec2/pricing/on-demand/ , https://aws.amazon.com/ebs/pricing/ and
+"Instance purchasing and quotas", https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from workbench.assembly import Resource, Unresolved
+from workbench.review import machines
+from workbench.review.floor import HOURS, Grown
+from workbench.review.numbers import constant, shown
+from workbench.review.room import Context, CostLine, Limit, number, one_of, refuse, sum_declared
+from workbench.workload import Figure
+
+# Detailed monitoring sends these metrics of each instance, at the price of custom ones.
+METRICS_OF_DETAILED_MONITORING = 7
+
+_ROOT_DEVICES = ("/dev/xvda", "/dev/sda1")
+_VOLUMES = {
+    "gp3": "ebs.gp3",
+    "gp2": "ebs.gp2",
+    "io1": "ebs.io1",
+    "io2": "ebs.io2",
+    "st1": "ebs.st1",
+    "sc1": "ebs.sc1",
+    "standard": "ebs.magnetic",
+}
+_GP3_IOPS, _GP3_MIB_PER_SECOND = 3_000, 125
+# Above this the price of io2 falls by tiers of one volume, which the account's sum can't show.
+_IO2_FIRST_TIER_IOPS = 32_000
+_PAID_IMAGES = re.compile(r"windows|rhel|suse|sql", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Volume:
+    """One EBS volume. `iops` and `mib_per_second` are what is paid beyond what its type includes."""
+
+    kind: str
+    gb: Figure
+    iops: Decimal
+    mib_per_second: Decimal
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What one instance is made of."""
+
+    type: str
+    volumes: tuple[Volume, ...]
+    is_monitored_in_detail: bool
+
+
+def volume(resource: Resource, settings: Mapping[str, Any], size_key: str, kind_key: str) -> Volume:
+    """The volume that `settings` describe: an `Ebs` mapping, or a volume of its own."""
+    kind = one_of(resource, settings.get(kind_key, "gp2"), kind_key, tuple(_VOLUMES))
+    size = number(resource, settings.get(size_key), size_key)
+    iops, throughput = Decimal(0), Decimal(0)
+    if kind == "gp3":
+        iops = number(resource, settings.get("Iops"), "Iops", _GP3_IOPS) - _GP3_IOPS
+        wanted = number(resource, settings.get("Throughput"), "Throughput", _GP3_MIB_PER_SECOND)
+        throughput = wanted - _GP3_MIB_PER_SECOND
+    elif kind in ("io1", "io2"):
+        iops = number(resource, settings.get("Iops"), "Iops")
+        if kind == "io2" and iops > _IO2_FIRST_TIER_IOPS:
+            raise refuse(resource, f"an io2 volume of {shown(iops)} IOPS gets cheaper by tiers of its own")
+    gb = constant(size, f"{shown(size)} GB")
+    return Volume(kind, gb, max(Decimal(0), iops), max(Decimal(0), throughput))
+
+
+def volume_lines(fleet: Grown, each: Volume) -> Iterator[CostLine]:
+    """What one `each` costs with every instance of `fleet`."""
+    yield from fleet.lines("Volumes", each.kind, "GB-months", each.gb, _VOLUMES[each.kind])
+    if each.iops:
+        key = "ebs.gp3.iops" if each.kind == "gp3" else "ebs.io1.iops"
+        words = f"{shown(each.iops)} IOPS" + (" above 3,000" if each.kind == "gp3" else "")
+        yield from fleet.lines("IOPS", each.kind, "IOPS-months", constant(each.iops, words), key)
+    if each.mib_per_second:
+        words = f"{shown(each.mib_per_second)} MiB/s above {_GP3_MIB_PER_SECOND}"
+        rate = constant(each.mib_per_second, words)
+        yield from fleet.lines("Throughput", each.kind, "MiB/s-months", rate, "ebs.gp3.throughput")
+
+
+def machine(holder: Resource, settings: Mapping[str, Any]) -> Machine:
+    """The instance that `settings` describe: properties of an instance, or the data of a launch template.
+
+    `holder` is the resource that they are written in. Raises `NotPriced` for what is not Linux on demand.
+    """
+    _refuse_special(holder, settings)
+    kind = settings.get("InstanceType")
+    if not isinstance(kind, str):
+        raise refuse(holder, f"InstanceType is {kind}, known only at deployment or missing")
+    monitoring = settings.get("Monitoring")
+    detailed = monitoring is True or (isinstance(monitoring, dict) and monitoring.get("Enabled") is True)
+    return Machine(kind, tuple(_volumes(holder, settings)), detailed)
+
+
+def _refuse_special(holder: Resource, settings: Mapping[str, Any]) -> None:
+    if settings.get("InstanceRequirements"):
+        raise refuse(holder, "InstanceRequirements let EC2 choose the type")
+    if settings.get("InstanceMarketOptions"):
+        raise refuse(holder, "InstanceMarketOptions ask for spot instances, whose price moves")
+    placement = settings.get("Placement") or {}
+    if (settings.get("Tenancy") or placement.get("Tenancy") or "default") != "default":
+        raise refuse(holder, "its tenancy is dedicated")
+    image = _image(holder, settings.get("ImageId"))
+    if _PAID_IMAGES.search(image):
+        raise refuse(
+            holder, f"the image {image} has an operating system or a database with a price of its own"
+        )
+
+
+def _image(holder: Resource, value: Any) -> str:
+    """The image, or the name of the public parameter that tells it."""
+    if isinstance(value, Unresolved):
+        parameter = json.loads(value.text).get("Ref")
+        declared = holder.stack.template.get("Parameters", {}).get(parameter) or {}
+        return str(declared.get("Default", value))
+    return str(value)
+
+
+def _volumes(holder: Resource, settings: Mapping[str, Any]) -> Iterator[Volume]:
+    mappings = settings.get("BlockDeviceMappings") or []
+    for mapping in mappings:
+        if mapping.get("Ebs"):
+            yield volume(holder, mapping["Ebs"], "VolumeSize", "VolumeType")
+    if not any(mapping.get("DeviceName") in _ROOT_DEVICES for mapping in mappings):
+        size = constant(8, "8 GB (root volume of Amazon Linux 2023, as the template names none)")
+        yield Volume("gp3", size, Decimal(0), Decimal(0))
+
+
+def machine_lines(fleet: Grown, each: Machine) -> Iterator[CostLine]:
+    """Hours, volumes and detailed monitoring of a fleet of equal machines."""
+    yield from fleet.lines("Instances", each.type, "instance-hours", HOURS, f"ec2.linux.{each.type}")
+    for disk in each.volumes:
+        yield from volume_lines(fleet, disk)
+    if each.is_monitored_in_detail:
+        count = constant(METRICS_OF_DETAILED_MONITORING, f"{METRICS_OF_DETAILED_MONITORING} metrics")
+        yield from fleet.lines(
+            "Detailed monitoring", "metrics", "metrics", count, "cloudwatch.metrics.custom"
+        )
+
+
+def machine_warnings(resource: Resource, context: Context, each: Machine) -> Iterator[str]:
+    """Where the same costs less: gp3 instead of gp2, Graviton instead of x86."""
+    name = context.name_of(resource)
+    if any(disk.kind == "gp2" for disk in each.volumes):
+        yield f"{name}: gp2 costs $0.10 a GB and gp3, which is faster, $0.08"
+    advice = machines.graviton_advice(resource, each.type, "ec2.linux.{}")
+    if advice:
+        yield f"{name}: {advice}"
+
+
+def launch_template(resource: Resource, context: Context, value: Any) -> tuple[Resource, dict[str, Any]]:
+    """The launch template that the property `value` names, and what it says of an instance."""
+    template = context.target(resource, value)
+    if template is None or template.type != "AWS::EC2::LaunchTemplate":
+        raise refuse(resource, "its launch template is not in this assembly")
+    return template, template.properties.get("LaunchTemplateData") or {}
+
+
+def instance(resource: Resource, context: Context) -> Machine:
+    """The machine of an `AWS::EC2::Instance`, whose own properties go before those of its launch template."""
+    settings: dict[str, Any] = {}
+    if resource.properties.get("LaunchTemplate"):
+        settings = launch_template(resource, context, resource.properties["LaunchTemplate"])[1]
+    return machine(resource, {**settings, **resource.properties})
+
+
+def group_machine(resource: Resource, context: Context) -> Machine:
+    """The machine of an `AWS::AutoScaling::AutoScalingGroup`."""
+    properties = resource.properties
+    mixed = properties.get("MixedInstancesPolicy")
+    if mixed:
+        value, override = _only_on_demand(resource, mixed)
+    else:
+        value, override = properties.get("LaunchTemplate"), {}
+    if not value:
+        raise refuse(resource, "it has no LaunchTemplate")
+    template, settings = launch_template(resource, context, value)
+    return machine(template, {**settings, **override})
+
+
+def _only_on_demand(resource: Resource, mixed: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+    distribution = mixed.get("InstancesDistribution") or {}
+    share = distribution.get("OnDemandPercentageAboveBaseCapacity", 100)
+    if number(resource, share, "OnDemandPercentageAboveBaseCapacity") != 100:
+        raise refuse(resource, "MixedInstancesPolicy asks for spot instances, whose price moves")
+    template = mixed.get("LaunchTemplate") or {}
+    overrides = template.get("Overrides") or []
+    if len(overrides) > 1 or any(set(each) - {"InstanceType"} for each in overrides):
+        raise refuse(resource, "MixedInstancesPolicy lets EC2 choose among types")
+    return template.get("LaunchTemplateSpecification"), dict(overrides[0]) if overrides else {}
+
+
+def nodes_machine(resource: Resource, context: Context) -> Machine:
+    """The machine of an `AWS::EKS::Nodegroup`."""
+    properties = resource.properties
+    if properties.get("CapacityType", "ON_DEMAND") != "ON_DEMAND":
+        raise refuse(resource, f"CapacityType is {properties['CapacityType']}, whose price moves")
+    if "WINDOWS" in str(properties.get("AmiType")):
+        raise refuse(resource, "AmiType is Windows, which has a price of its own")
+    types = properties.get("InstanceTypes") or []
+    if len(types) > 1:
+        raise refuse(resource, "InstanceTypes let EC2 choose among types")
+    chosen = {"InstanceType": types[0]} if types else {}
+    if properties.get("LaunchTemplate"):
+        template, settings = launch_template(resource, context, properties["LaunchTemplate"])
+        return machine(template, {"InstanceType": "t3.medium", **settings, **chosen})
+    size = number(resource, properties.get("DiskSize"), "DiskSize", default=20)
+    disk = {"VolumeSize": str(size), "VolumeType": "gp3"}
+    mapping = {"DeviceName": _ROOT_DEVICES[0], "Ebs": disk}
+    return machine(resource, {"InstanceType": "t3.medium", **chosen, "BlockDeviceMappings": [mapping]})
+
+
+def bounds(resource: Resource) -> tuple[Figure, Figure]:
+    """The least and the most instances of a group, or nodes of a node group."""
+    settings = resource.properties.get("ScalingConfig") or resource.properties
+    # A node group without a ScalingConfig has two nodes, always.
+    default = 2 if resource.type == "AWS::EKS::Nodegroup" else None
+    least = number(resource, settings.get("MinSize"), "MinSize", default)
+    most = number(resource, settings.get("MaxSize"), "MaxSize", default)
+    return constant(least, f"{shown(least)} (MinSize)"), constant(most, f"{shown(most)} (MaxSize)")
+
+
+def _alone(resource: Resource, context: Context) -> Figure:
+    return constant(1, resource.name) * _processors(resource, instance(resource, context))
+
+
+def _group(resource: Resource, context: Context) -> Figure:
+    """What its peak needs where that is declared, and otherwise all it may grow to."""
+    least, most = bounds(resource)
+    peak = context.declared(resource, "peak_requests_per_second")
+    each = context.declared(resource, "requests_per_second_per_instance")
+    count = most
+    if peak is not None and each is not None and each.value:
+        needed = (peak / each).value.to_integral_value(rounding="ROUND_CEILING")
+        held = min(max(needed, least.value), most.value)
+        count = constant(held, f"{shown(held)} at peak")
+    return count * _processors(resource, group_machine(resource, context))
+
+
+def _nodes(resource: Resource, context: Context) -> Figure:
+    return bounds(resource)[1] * _processors(resource, nodes_machine(resource, context))
+
+
+def _processors(resource: Resource, each: Machine) -> Figure:
+    if not machines.is_standard(resource, each.type):
+        return constant(0, f"0 ({each.type} has a quota of its own)")
+    count = machines.processors(resource, each.type)
+    return constant(count, f"{count} vCPUs of {resource.name}")
+
+
+_COUNTED = {
+    "AWS::EC2::Instance": _alone,
+    "AWS::AutoScaling::AutoScalingGroup": _group,
+    "AWS::EKS::Nodegroup": _nodes,
+}
+
+
+def processor_limit(context: Context) -> Iterator[Limit]:
+    """The vCPUs of an account's Standard instances on demand, at the peak of all that the assembly may run."""
+    used = [count(each, context) for kind, count in _COUNTED.items() for each in context.all_of(kind)]
+    if used:
+        yield context.against(
+            "ec2.standard_vcpus", "account", "EC2 vCPUs on demand, of a new account", sum_declared(used)
+        )

@@ -1,0 +1,76 @@
+"""What a task on Fargate is made of, and how many of it a service runs.
+
+Facts: https://aws.amazon.com/fargate/pricing/ ; 20 GB of storage belong to each task.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from workbench.assembly import Resource
+from workbench.review.numbers import constant, shown
+from workbench.review.room import Context, number, one_of, refuse
+from workbench.workload import Figure
+
+STORAGE_INCLUDED_GB = 20
+
+_ARCHITECTURES = {"X86_64": "x86", "ARM64": "arm"}
+_UNITS_A_CPU, _MIB_A_GB = 1024, 1024
+
+
+@dataclass(frozen=True)
+class Task:
+    """One task: `architecture` is `x86` or `arm`; `extra_gb` is storage beyond what is included."""
+
+    architecture: str
+    processors: Decimal
+    memory_gb: Decimal
+    extra_gb: Decimal
+
+
+def task(service: Resource, context: Context) -> Task:
+    """The task that `service` runs. Raises `NotPriced` where it is defined elsewhere, or not Linux."""
+    definition = context.target(service, service.properties.get("TaskDefinition"))
+    if definition is None or definition.type != "AWS::ECS::TaskDefinition":
+        raise refuse(service, "its task definition is not in this assembly")
+    properties = definition.properties
+    platform = properties.get("RuntimePlatform") or {}
+    one_of(definition, platform.get("OperatingSystemFamily", "LINUX"), "OperatingSystemFamily", ("LINUX",))
+    named = platform.get("CpuArchitecture", "X86_64")
+    storage = (properties.get("EphemeralStorage") or {}).get("SizeInGiB")
+    size = number(definition, storage, "SizeInGiB", STORAGE_INCLUDED_GB)
+    return Task(
+        _ARCHITECTURES[one_of(definition, named, "CpuArchitecture", tuple(_ARCHITECTURES))],
+        number(definition, properties.get("Cpu"), "Cpu") / _UNITS_A_CPU,
+        number(definition, properties.get("Memory"), "Memory") / _MIB_A_GB,
+        max(Decimal(0), size - STORAGE_INCLUDED_GB),
+    )
+
+
+def is_fargate(service: Resource) -> bool:
+    """Whether Fargate runs it, rather than instances, which pay by themselves. Refuses Fargate Spot."""
+    strategy: list[dict[str, Any]] = service.properties.get("CapacityProviderStrategy") or []
+    providers = {str(each.get("CapacityProvider")) for each in strategy}
+    if "FARGATE_SPOT" in providers:
+        raise refuse(service, "CapacityProviderStrategy asks for Fargate Spot, whose price moves")
+    return "FARGATE" in providers or service.properties.get("LaunchType") == "FARGATE"
+
+
+def bounds(service: Resource, context: Context) -> tuple[Figure, Figure]:
+    """The least and the most tasks: those of its scaling, or DesiredCount where it doesn't scale."""
+    for target in context.all_of("AWS::ApplicationAutoScaling::ScalableTarget"):
+        settings = target.properties
+        raw = (target.raw.get("Properties") or {}).get("ResourceId")
+        scales_tasks = settings.get("ScalableDimension") == "ecs:service:DesiredCount"
+        if scales_tasks and service in context.links.mentions(target, raw):
+            least = number(target, settings.get("MinCapacity"), "MinCapacity")
+            most = number(target, settings.get("MaxCapacity"), "MaxCapacity")
+            return (
+                constant(least, f"{shown(least)} (MinCapacity)"),
+                constant(most, f"{shown(most)} (MaxCapacity)"),
+            )
+    count = number(service, service.properties.get("DesiredCount"), "DesiredCount", default=1)
+    fixed = constant(count, f"{shown(count)} (DesiredCount)")
+    return fixed, fixed

@@ -1,0 +1,58 @@
+"""What is paid when nobody comes, and what use adds above it: fleets that scale, storage that grows.
+
+    fleet = grown(context, group, "average_instances", least=two, most=ten)
+    yield from fleet.lines("Instances", "t4g.small", "instance-hours", HOURS, "ec2.linux.t4g.small")
+
+A floor is a line of its own, so that it stays at no traffic, and also where nobody declared the use above it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from workbench.assembly import Resource
+from workbench.review.numbers import constant
+from workbench.review.room import Context, CostLine, is_declared
+from workbench.workload import HOURS_PER_MONTH, Figure
+
+HOURS = constant(HOURS_PER_MONTH, "730 h")
+
+
+@dataclass(frozen=True)
+class Grown:
+    """`least` is always there; `more` is what use adds, None where nothing can."""
+
+    least: Figure
+    more: Figure | None = None
+
+    def lines(
+        self, thing: str, kind: str, unit: str, each: Figure, price_key: str, words: str = "as load grows"
+    ) -> Iterator[CostLine]:
+        """`each` a month for every one of the least, and for every one above: `Instances (t4g.small)`."""
+        if self.least.value or self.more is None:
+            yield CostLine(f"{thing} ({kind})", unit, times(self.least, each), price_key)
+        if self.more is not None:
+            yield CostLine(f"{thing} ({kind}, {words})", unit, times(self.more, each), price_key)
+
+
+def grown(context: Context, resource: Resource, key: str, least: Figure, most: Figure | None = None) -> Grown:
+    """From `least` to `most` (no end without one), by the usage `key`; fixed where the two are equal."""
+    if most is not None and most.value <= least.value:
+        return Grown(least)
+    return Grown(least, above(least, context.derive(resource, key), most))
+
+
+def above(floor: Figure, wanted: Figure, most: Figure | None = None) -> Figure:
+    """What `wanted` is above `floor`, counted up to `most`; undeclared as `wanted` is."""
+    if not is_declared(wanted):
+        return wanted
+    reached = wanted.value if most is None else min(wanted.value, most.value)
+    end = "" if most is None else f", up to {most.formula}"
+    return constant(max(Decimal(0), reached - floor.value), f"({wanted.formula}) above {floor.formula}{end}")
+
+
+def times(count: Figure, each: Figure) -> Figure:
+    """`count` × `each`, where a figure that is not declared stays as it is."""
+    return count * each if is_declared(count) else count

@@ -1,0 +1,76 @@
+"""Instance types: processors, memory, and the Graviton type that does the same for less.
+
+The sizes follow a rule that holds for the families of the price book (A, C, D, I, M, R and T):
+https://docs.aws.amazon.com/ec2/latest/instancetypes/instance-types.html Databases, caches and brokers use the
+same names behind a prefix: `db.t4g.micro`, `cache.r7g.large`, `kafka.m7g.large`.
+"""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal
+
+from workbench.assembly import Resource
+from workbench.review.numbers import plain
+from workbench.review.prices import PriceBook
+from workbench.review.room import refuse
+
+_TYPE = re.compile(r"(?P<letter>[a-z]+)(?P<generation>\d+)(?P<rest>[a-z-]*)\.(?P<size>[a-z0-9-]+)")
+_BURSTABLE_CPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}
+_BURSTABLE_GIB = {"nano": "0.5", "micro": "1", "small": "2", "medium": "4", "large": "8"}
+_GIB_PER_CPU = {"t": 4, "c": 2, "m": 4, "r": 8}
+_STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
+
+
+def _parts(resource: Resource, machine: str) -> dict[str, str]:
+    found = _TYPE.fullmatch(re.sub(r"^(db|cache|kafka|express)\.", "", str(machine)))
+    if found is None:
+        raise refuse(resource, f"{machine} is no instance type that it can size")
+    return found.groupdict()
+
+
+def processors(resource: Resource, machine: str) -> int:
+    """The vCPUs of one `machine`. Raises `NotPriced` for a size that the rule doesn't know, such as `metal`."""
+    parts = _parts(resource, machine)
+    size = parts["size"]
+    if parts["letter"] == "t" and size in _BURSTABLE_CPUS:
+        return _BURSTABLE_CPUS[size]
+    if size in ("medium", "large", "xlarge"):
+        return {"medium": 1, "large": 2, "xlarge": 4}[size]
+    if re.fullmatch(r"\d+xlarge", size):
+        return 4 * int(size.removesuffix("xlarge"))
+    raise refuse(resource, f"{machine} is of a size whose vCPUs it doesn't know")
+
+
+def memory_gib(resource: Resource, machine: str) -> Decimal:
+    """The nominal memory of one `machine` of the families C, M, R and T, in GiB."""
+    parts = _parts(resource, machine)
+    if parts["letter"] == "t" and parts["size"] in _BURSTABLE_GIB:
+        return Decimal(_BURSTABLE_GIB[parts["size"]])
+    if parts["letter"] not in _GIB_PER_CPU:
+        raise refuse(resource, f"{machine} is of a family whose memory it doesn't know")
+    return Decimal(processors(resource, machine) * _GIB_PER_CPU[parts["letter"]])
+
+
+def is_standard(resource: Resource, machine: str) -> bool:
+    """Whether the account's quota of Standard instances (A, C, D, H, I, M, R, T, Z) counts `machine`."""
+    return _parts(resource, machine)["letter"] in _STANDARD
+
+
+def graviton_advice(resource: Resource, machine: str, price_keys: str) -> str | None:
+    """`x86, and … on Graviton costs …`, where a type of the same size is cheaper; None where none is.
+
+    `price_keys` is a price key with `{}` for the type: `ec2.linux.{}`.
+    """
+    parts = _parts(resource, machine)
+    book, own = PriceBook.load().prices, price_keys.format(machine)
+    if "g" in parts["rest"] or own not in book:
+        return None
+    prefix = machine[: machine.index(parts["letter"] + parts["generation"])]
+    for generation in range(int(parts["generation"]), int(parts["generation"]) + 3):
+        other = f"{prefix}{parts['letter']}{generation}g.{parts['size']}"
+        key = price_keys.format(other)
+        if key in book and book[key].tiers[0].price < book[own].tiers[0].price:
+            paid, could = (plain(book[each].tiers[0].price) for each in (own, key))
+            return f"{machine} is x86 and costs ${paid} an hour; {other}, on Graviton, costs ${could}"
+    return None

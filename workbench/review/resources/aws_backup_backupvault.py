@@ -1,0 +1,74 @@
+"""Backup vaults: what they hold, at the price of what it is a backup of.
+
+That is seen from the selections of the plans that fill the vault; where they name nothing, or several kinds, the
+dearest of them is taken, and a warning says so. Facts: https://aws.amazon.com/backup/pricing/ , warm storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from workbench.assembly import Resource
+from workbench.review.prices import PriceBook
+from workbench.review.room import Context, CostLine, Room, Usage
+
+_PRICES = {
+    "AWS::EC2::Instance": "ebs",
+    "AWS::EC2::Volume": "ebs",
+    "AWS::EFS::FileSystem": "efs",
+    "AWS::RDS::DBInstance": "rds",
+    "AWS::RDS::DBCluster": "aurora",
+    "AWS::DynamoDB::Table": "dynamodb",
+    "AWS::DynamoDB::GlobalTable": "dynamodb",
+    "AWS::S3::Bucket": "s3",
+}
+
+
+def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    kind = max(_kinds(resource, context), key=_dollars)
+    stored = context.derive(resource, "stored_gb")
+    yield CostLine(f"Backups ({kind}, warm)", "GB-months", stored, f"backup.{kind}.warm")
+
+
+def _dollars(kind: str) -> Decimal:
+    return PriceBook.load()[f"backup.{kind}.warm"].tiers[0].price
+
+
+def _kinds(resource: Resource, context: Context) -> list[str]:
+    """What may be in the vault, by the short names of the prices; all kinds where nothing says."""
+    found = set()
+    for selection in context.all_of("AWS::Backup::BackupSelection"):
+        plan = context.target(selection, selection.properties.get("BackupPlanId"))
+        if plan is not None and resource in _vaults(plan, context):
+            raw = (selection.raw.get("Properties") or {}).get("BackupSelection") or {}
+            if raw.get("ListOfTags") or raw.get("Conditions"):
+                found |= set(_PRICES.values())
+            named = context.links.mentions(selection, raw.get("Resources") or [])
+            found |= {_PRICES[each.type] for each in named if each.type in _PRICES}
+    return sorted(found or set(_PRICES.values()))
+
+
+def _vaults(plan: Resource, context: Context) -> list[Resource]:
+    rules = (plan.properties.get("BackupPlan") or {}).get("BackupPlanRule") or []
+    targets = [context.target(plan, rule.get("TargetBackupVault")) for rule in rules]
+    return [each for each in targets if each is not None]
+
+
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    kinds = _kinds(resource, context)
+    if len(kinds) > 1:
+        dearest = max(kinds, key=_dollars)
+        yield (
+            f"{context.name_of(resource)}: it may hold backups of {', '.join(kinds)}; "
+            f"all are priced as {dearest}, the dearest"
+        )
+
+
+ROOM = Room(
+    type="AWS::Backup::BackupVault",
+    classification="usage",
+    usage={"stored_gb": Usage("GB", "recovery points held")},
+    lines=_lines,
+    warnings=_warnings,
+)

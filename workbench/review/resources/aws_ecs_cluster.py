@@ -1,0 +1,31 @@
+"""ECS clusters: free, but Container Insights sends metrics that are paid each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.assembly import Resource
+from workbench.review.room import Context, CostLine, Room, Usage, one_of
+
+
+def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    for setting in resource.properties.get("ClusterSettings") or []:
+        if setting.get("Name") == "containerInsights":
+            known = ("disabled", "enabled", "enhanced")
+            if one_of(resource, setting.get("Value"), "containerInsights", known) != "disabled":
+                metrics = context.derive(resource, "insight_metrics")
+                yield CostLine("Container Insights", "metrics", metrics, "cloudwatch.metrics.custom")
+
+
+ROOM = Room(
+    type="AWS::ECS::Cluster",
+    classification="mixed",
+    usage={
+        "insight_metrics": Usage(
+            "metrics",
+            "metrics of Container Insights: about 8 a cluster, 7 a service, 5 a task definition",
+            False,
+        )
+    },
+    lines=_lines,
+)

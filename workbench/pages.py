@@ -52,7 +52,7 @@ def diagram(mermaid: str) -> str:
 def transcript(report: Report) -> str:
     """What `blueprint dry-run` prints, without what differs from run to run."""
     lines = [report.title, ""]
-    lines += [f" {'✓' if step.passed else '✗'}  {step.name}" for step in report.steps]
+    lines += [f" {'✓' if step.passed else '✗' if step.failed else '–'}  {step.name}" for step in report.steps]
     refused = (
         "nothing refused that should not be" if not report.denied else f"{len(report.denied)} calls refused"
     )
@@ -85,7 +85,20 @@ def cost_table(bills: Mapping[int, Bill]) -> str:
 
 
 def capacity_paragraph(name: str, found: Break) -> str:
-    """Where the system breaks first, in a sentence."""
+    """What to raise before a deployment, where there is any, and where the system then breaks first."""
     if found.users is None:
-        return f"`{name}` meets no limit that is known: {found.why}."
-    return f"`{name}` breaks at about **{found.users:,} users**: {found.why}."
+        sentence = f"`{name}` meets no limit that is known: {found.why}."
+    else:
+        sentence = f"`{name}` breaks at about **{found.users:,} users**: {found.why}."
+    if not found.prerequisites:
+        return sentence
+    raised = [f"- {each.increase} ([AWS's page]({each.source}))" for each in found.prerequisites]
+    return "\n".join(
+        [
+            f"Ask AWS to raise these quotas before you deploy `{name}`, which exceeds them with no traffic at all:",
+            "",
+            *raised,
+            "",
+            f"With these raised to what each size needs, {sentence}",
+        ]
+    )

@@ -111,8 +111,8 @@ GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
     (_untraced, contract.test_every_function_is_bounded_traced_and_logged),
     (_with_an_endless_log, contract.test_every_function_is_bounded_traced_and_logged),
     (_with_a_deaf_topic, contract.test_every_alarm_may_tell),
-    (_without_waiting_for_the_grant, contract.test_every_event_source_waits_for_its_grant),
-    (_without_leave_to_call, contract.test_every_integration_may_call_its_function),
+    (_without_waiting_for_the_grant, contract.test_what_is_wired_is_also_granted),
+    (_without_leave_to_call, contract.test_what_is_wired_is_also_granted),
     (_named_by_hand, contract.test_nothing_is_named_by_hand),
 ]
 

@@ -257,7 +257,9 @@ def test_the_json_of_a_run_is_the_one_thing_on_stdout() -> None:
     }  # fmt: skip
     assert set(document["resources"]) == {"total", "deployed", "through_api", "substituted", "skipped"}
     assert document["resources"]["total"] == document["resources"]["deployed"] > 0
-    assert all(set(step) == {"name", "passed", "seconds", "error"} for step in document["steps"])
+    assert all(
+        set(step) == {"name", "passed", "seconds", "error", "not_played"} for step in document["steps"]
+    )
     assert document["seconds"] == pytest.approx(sum(document["phases"].values()), abs=0.01)
 
 

@@ -74,10 +74,12 @@ def render(report: Report, console: Console) -> None:
     console.print(f"[dim]Promise: {escape(report.promise)}[/]\n")
     steps = Table(box=None, show_header=False, padding=(0, 1))
     for step in report.steps:
-        mark = "[green]✓[/]" if step.passed else "[red]✗[/]"
+        mark = "[green]✓[/]" if step.passed else "[red]✗[/]" if step.failed else "[yellow]–[/]"
         steps.add_row(mark, escape(step.name), f"[dim]{step.seconds:6.2f} s[/]")
         if step.error:
             steps.add_row("", f"[red]{escape(step.error)}[/]", "")
+        if step.not_played:
+            steps.add_row("", f"[yellow]not played: {escape(step.not_played)}[/]", "")
     console.print(steps)
     if report.log:
         console.print("\n[bold]What the functions logged meanwhile[/]")

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from workbench import catalogue
-from workbench.assembly import DEFAULT_REGION, Assembly
+from workbench.assembly import DEFAULT_REGION, Assembly, Stack
 from workbench.blueprint import Blueprint, Stage
 from workbench.dryrun import deploy, grants, inventory
+from workbench.dryrun.control import Control, reach
 from workbench.dryrun.emulator import Emulator, Endpoint
 from workbench.dryrun.http import Http
 from workbench.dryrun.localise import Localised, localise
@@ -102,7 +103,7 @@ def dry_run(blueprint: Blueprint, options: Options | None = None) -> Report:
             emulator.wait_until_ready()
         _on(emulator.endpoint, run, assembly, emulator)
         if options.keep:
-            report.kept = how_to_talk_to(emulator)
+            report.kept = how_to_talk_to(emulator, blueprint.name)
     return report
 
 
@@ -133,6 +134,36 @@ def _make_clients(run: Run, endpoint: Endpoint, assembly: Assembly) -> None:
 def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | None) -> None:
     """Deploy, play and destroy at `endpoint`; `emulator` when it is our own."""
     report, client = run.report, run.clients_at(endpoint)
+    granted: list[tuple[Stack, deploy.Deployed, list[grants.Grant]]] = []
+    with standing(endpoint, run, assembly, emulator) as deployed:
+        with run.phase("play"):
+            world = _play(run, deployed, client, endpoint)
+        if emulator:
+            for stack, standing_stack in zip(assembly.stacks, deployed, strict=True):
+                policies = grants.policies_of(stack, standing_stack, client("iam", stack.region))
+                report.policies |= {
+                    f"{stack.name}/{role}/{name}": document for (role, name), document in policies.items()
+                }
+                granted.append((stack, standing_stack, grants.grants_of(policies)))
+        if any(step.failed for step in report.steps):
+            report.log = _last_log_lines(assembly, deployed, client, report.steps[-1].began)
+    # Only now: some grants are used as a stack is made, or as it is destroyed.
+    for stack, standing_stack, held in granted:
+        assert emulator is not None
+        decisions = grants.decisions_of(stack, standing_stack, emulator.decisions())
+        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals)
+        report.unused_grants += grants.unused(held, decisions)
+
+
+@contextmanager
+def standing(
+    endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | None
+) -> Iterator[list[deploy.Deployed]]:
+    """The stacks of `assembly`, deployed at `endpoint`; destroyed afterwards, and what is left is reported.
+
+    Raises `DryRunFailed` when AWS's emulation refuses a call of ours.
+    """
+    report, client = run.report, run.clients_at(endpoint)
     with run.phase("localise"):
         known = emulator.known_types() if emulator else None
         localised = {stack.artifact_id: localise(stack, known) for stack in assembly.stacks}
@@ -153,13 +184,7 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
                 deploy.prepare(assets, client, region, undo)
             for stack in assembly.stacks:
                 deploy.create(stack, localised[stack.artifact_id].template, client, deployed)
-        already = len(emulator.decisions()) if emulator else 0
-        with run.phase("play"):
-            world = _play(run, deployed, client, endpoint)
-        if emulator:
-            _judge_grants(report, assembly, deployed, emulator.decisions()[already:], world, client)
-        if not all(step.passed for step in report.steps):
-            report.log = _last_log_lines(assembly, deployed, client, report.steps[-1].began)
+        yield deployed
     except (BotoCoreError, ClientError) as problem:
         raise DryRunFailed(
             f"the offline AWS refused a call of the dry run: {str(problem)[:LONGEST_REASON]}"
@@ -182,7 +207,7 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
 def _play(
     run: Run, deployed: list[deploy.Deployed], client: Callable[[str, str], Any], endpoint: Endpoint
 ) -> World:
-    http = Http(endpoint)
+    http, control = Http(endpoint), reach(endpoint)
     try:
         return play(
             run.blueprint,
@@ -191,9 +216,12 @@ def _play(
             http,
             run.report,
             run.options.on_step,
+            control,
         )
     finally:
         http.close()
+        if control is not None:
+            control.close()
 
 
 def play(
@@ -203,10 +231,14 @@ def play(
     http: Http,
     report: Report,
     on_step: Callable[[Step], None],
+    control: Control | None = None,
 ) -> World:
-    """Run the scenario of `blueprint` against a deployed system, and put its steps into `report`."""
+    """Run the scenario of `blueprint` against a deployed system, and put its steps into `report`.
+
+    `control` is the offline AWS's own, when the system is on one: it makes the faults that AWS cannot.
+    """
     scenario = importlib.import_module(f"stacks.{blueprint.name}.scenario")
-    world = World(outputs, client, http, on_step)
+    world = World(outputs, client, http, on_step, control)
     report.steps = world.steps
     try:
         scenario.play(world)
@@ -256,21 +288,6 @@ def _usual_names(blueprint: Blueprint, stage: Stage) -> list[str]:
         return [stack.name for stack in Assembly.load(folder).stacks]
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
-
-
-def _judge_grants(
-    report: Report,
-    assembly: Assembly,
-    deployed: list[deploy.Deployed],
-    recorded: list[dict[str, Any]],
-    world: World,
-    client: Callable[[str, str], Any],
-) -> None:
-    for stack, standing in zip(assembly.stacks, deployed, strict=True):
-        decisions = grants.decisions_of(stack, standing, recorded)
-        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals)
-        granted = grants.grants_of(stack, standing, client("iam", standing.region))
-        report.unused_grants += grants.unused(granted, decisions)
 
 
 def _destroy(report: Report, deployed: list[deploy.Deployed], client: Callable[[str, str], Any]) -> None:
@@ -328,12 +345,18 @@ def _last_log_lines(
     return [line for _, line in sorted(lines)][-LOG_LINES_SHOWN:]
 
 
-def how_to_talk_to(emulator: Emulator) -> list[str]:
-    """The lines that a person types to use an offline AWS that was left up."""
+def how_to_talk_to(emulator: Emulator, name: str) -> list[str]:
+    """The lines that a person types to use an offline AWS that was left up, with the blueprint `name`.
+
+    The AWS command line and the CDK's read `AWS_CA_BUNDLE`; programs on Node.js that use the SDK do not.
+    """
+    url, ca = emulator.endpoint.url, emulator.endpoint.ca_bundle
     return [
-        f"export AWS_ENDPOINT_URL={emulator.endpoint.url} AWS_CA_BUNDLE={emulator.endpoint.ca_bundle}",
+        f"export AWS_ENDPOINT_URL={url} AWS_CA_BUNDLE={ca} NODE_EXTRA_CA_CERTS={ca}",
         f"export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test AWS_DEFAULT_REGION={DEFAULT_REGION}",
         "aws cloudformation describe-stacks",
+        f"npx cdk bootstrap -c blueprint={name}",
+        f"npx cdk deploy -c blueprint={name}    # and diff, destroy",
         f"kill {emulator.pid}    # ends it, and removes its files",
     ]
 

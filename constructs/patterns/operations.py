@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import cast
 
 import cdk_monitoring_constructs as monitoring
@@ -9,16 +10,24 @@ import jsii
 from aws_cdk import Aspects, Aws, Duration, IAspect
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
 from patterns.blueprint_stack import BlueprintStack
+from patterns.dead_letters import DeadLetters
+from patterns.deployment_step import DeploymentStep
 from patterns.json_http_api import JsonHttpApi
+from patterns.kafka_cluster import KafkaCluster
+from patterns.postgres import Postgres
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
+from patterns.web_tier import WebTier
 from patterns.work_queue import WorkQueue
 from workbench.workload import NEVER
+
+FAILED_ANSWERS_IN_A_PERIOD = 10
 
 _MetricStat = cloudwatch.CfnAlarm.MetricStatProperty
 
@@ -96,10 +105,13 @@ class Operations(Construct):
 
     def watch_function(self, function: PythonFunction, *, p99: Duration) -> None:
         """Alarms on any error, on any throttle, and on the slowest hundredth being over `p99`."""
+        self._watch(function, function.node.id, p99)
+
+    def _watch(self, function: PythonFunction, name: str, p99: Duration) -> None:
         self._facade.monitor_lambda_function(
             lambda_function=function.function,
-            human_readable_name=function.node.id,
-            alarm_friendly_name=function.node.id,
+            human_readable_name=name,
+            alarm_friendly_name=name,
             add_fault_count_alarm={"Errors": monitoring.ErrorCountThreshold(max_error_count=0)},
             add_throttles_count_alarm={"Throttles": monitoring.ErrorCountThreshold(max_error_count=0)},
             add_latency_p99_alarm={"Slow": monitoring.LatencyThreshold(max_latency=p99)},
@@ -129,6 +141,76 @@ class Operations(Construct):
             add_dead_letter_queue_max_size_alarm={
                 "Parked": monitoring.MaxMessageCountThreshold(max_message_count=0)
             },
+        )
+
+    def watch_dead_letters(self, parked: DeadLetters) -> None:
+        """Alarms on anything being there."""
+        self._facade.monitor_sqs_queue(
+            queue=parked,
+            human_readable_name=parked.node.id,
+            alarm_friendly_name=parked.node.id,
+            add_queue_max_size_alarm={"Parked": monitoring.MaxMessageCountThreshold(max_message_count=0)},
+        )
+
+    def watch_step(self, step: DeploymentStep) -> None:
+        """Alarms as of any function: a step that fails or is slow is a deployment that waits."""
+        self._watch(step.worker, f"{step.node.id}Step", step.worker.timeout)
+
+    def watch_web(self, web: WebTier) -> None:
+        """Alarms on targets that are not healthy, and on answers that fail."""
+        self._watch_metrics(
+            web.node.id,
+            {
+                "Unhealthy": (web.targets.metrics.unhealthy_host_count(), 0),
+                "Failing": (
+                    web.targets.metrics.http_code_target(elbv2.HttpCodeTarget.TARGET_5XX_COUNT),
+                    FAILED_ANSWERS_IN_A_PERIOD,
+                ),
+            },
+        )
+
+    def watch_database(self, database: Postgres) -> None:
+        """Alarms on a busy processor, and on a disk that fills."""
+        self._facade.monitor_rds_instance(
+            instance=database.instance,
+            human_readable_name=database.node.id,
+            alarm_friendly_name=database.node.id,
+            add_cpu_usage_alarm={"Busy": monitoring.UsageThreshold(max_usage_percent=80)},
+        )
+
+    def watch_kafka(self, kafka: KafkaCluster) -> None:
+        """Alarms on a partition without its leader, and on a broker's disk being four fifths full."""
+        self._watch_metrics(
+            kafka.node.id,
+            {
+                "Offline": (kafka.metric("OfflinePartitionsCount"), 0),
+                "Full": (kafka.metric("KafkaDataLogsDiskUsed"), 80),
+            },
+        )
+
+    def _watch_metrics(self, name: str, watched: Mapping[str, tuple[cloudwatch.Metric, float]]) -> None:
+        """An alarm called `name`-key on each metric being over its ceiling."""
+        self._facade.monitor_custom(
+            human_readable_name=name,
+            alarm_friendly_name=name,
+            metric_groups=[
+                monitoring.CustomMetricGroup(
+                    title=title,
+                    metrics=[
+                        monitoring.CustomMetricWithAlarm(
+                            metric=metric,
+                            alarm_friendly_name=f"{name}-{title}",
+                            add_alarm={
+                                title: monitoring.CustomThreshold(
+                                    threshold=ceiling,
+                                    comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+                                )
+                            },
+                        )
+                    ],
+                )
+                for title, (metric, ceiling) in watched.items()
+            ],
         )
 
     def watch_table(self, table: dynamodb.Table) -> None:

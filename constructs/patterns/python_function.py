@@ -8,6 +8,7 @@ from typing import cast
 
 import jsii
 from aws_cdk import Duration, IgnoreMode, Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -16,6 +17,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
+from patterns.network import Network
 from patterns.traffic import FunctionTraffic, declare
 from workbench.workload import gigabytes
 
@@ -29,8 +31,10 @@ class PythonFunction(Construct):
     """`lambdas/<system>/<module>.py`'s `handler`, under a role of its own.
 
     Arm processors, tracing, JSON logs with retention, the Powertools layer, and no permission but to write
-    its own log and traces: the rest comes from the resources' own grants.
-    Attributes: `function`, `log_group`, `timeout`, and `busy_at_peak`: how many run at once in the busiest second.
+    its own log and traces: the rest comes from the resources' own grants. With `network` it stands in the private
+    subnets, under a security group of its own that lets it call AWS; open the rest by `connections`.
+    Attributes: `function`, `role`, `log_group`, `timeout`, and `busy_at_peak`: how many run at once in the
+    busiest second.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class PythonFunction(Construct):
         memory_mb: int = 512,
         timeout: Duration | None = None,
         reserved_concurrency: int | None = None,
+        network: Network | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
@@ -55,7 +60,7 @@ class PythonFunction(Construct):
             self, "Logs", retention=log_retention, removal_policy=stack.removal_policy
         )
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
-        self._role = role
+        self.role = role
         self.log_group.grant_write(role)
         self.function = lambda_.Function(
             self,
@@ -77,6 +82,11 @@ class PythonFunction(Construct):
                 "POWERTOOLS_LOG_LEVEL": "INFO",
             },
             reserved_concurrent_executions=reserved_concurrency,
+            vpc=network.vpc if network else None,
+            vpc_subnets=ec2.SubnetSelection(subnets=network.private.subnets) if network else None,
+            security_groups=(
+                [network.security_group(self, f"{id}, a function", calls_aws=True)] if network else None
+            ),
         )
         declare(
             self.function,
@@ -88,7 +98,7 @@ class PythonFunction(Construct):
         acknowledge(
             role,
             "AwsSolutions-IAM5[Resource::*]",
-            "X-Ray takes no resource for PutTraceSegments and PutTelemetryRecords; nothing else is granted on *",
+            "some actions take no resource, such as X-Ray's; a test lists those that may be granted on *",
         )
         acknowledge(
             self.function,
@@ -98,9 +108,14 @@ class PythonFunction(Construct):
         declare(self.log_group, ingested_gb_per_month=gigabytes(traffic.calls.per_month, traffic.log_bytes))
 
     @property
+    def connections(self) -> ec2.Connections:
+        """Whom it may call, where it stands in a network. Fails where it does not."""
+        return self.function.connections
+
+    @property
     def grant_principal(self) -> iam.IPrincipal:
         """The function's role: pass the function itself to a grant."""
-        return self._role
+        return self.role
 
 
 def _code(system: str) -> lambda_.Code:

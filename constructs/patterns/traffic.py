@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 
 from aws_cdk import CfnResource
 from constructs import IConstruct
@@ -32,6 +33,53 @@ class FunctionTraffic:
     custom_metrics: Figure
 
 
+@dataclass(frozen=True)
+class BucketTraffic:
+    """What a bucket is asked: requests that write and list, those that read, what it holds, and what leaves AWS."""
+
+    puts: Rate
+    gets: Rate
+    stored_gb: Figure
+    egress_gb: Figure
+
+
+@dataclass(frozen=True)
+class DatabaseTraffic:
+    """What a relational database is asked: what it holds, connections at the peak, and backups beyond its size."""
+
+    stored_gb: Figure
+    peak_connections: Figure
+    backup_gb: Figure
+
+
+@dataclass(frozen=True)
+class CacheTraffic:
+    """What a cache is asked: commands in the busiest second, and what it holds."""
+
+    peak_commands_per_second: Figure
+    stored_gb: Figure
+
+
+@dataclass(frozen=True)
+class KafkaTraffic:
+    """What a Kafka cluster is asked, before copies: what is written, held, and in how many partitions."""
+
+    produced_gb: Figure
+    peak_produced_mb_per_second: Figure
+    stored_gb: Figure
+    partitions: Figure
+
+
+@dataclass(frozen=True)
+class WebTraffic:
+    """What a web tier is asked: requests, their bytes both ways, and how many one instance serves a second."""
+
+    requests: Rate
+    exchanged_gb: Figure
+    requests_per_second_per_instance: Figure
+    log_gb: Figure
+
+
 def declare(construct: IConstruct, **figures: Figure) -> None:
     """Add usage figures, by usage key, to the CloudFormation resource of `construct`.
 
@@ -48,3 +96,10 @@ def declare(construct: IConstruct, **figures: Figure) -> None:
             raise ValueError(f"{construct.node.path}: {key} is declared twice")
         declared[key] = {"value": f"{figure.value:f}", "formula": figure.formula}
     resource.add_metadata(KEY, declared)
+
+
+def at_least(floor: int, figure: Figure) -> Figure:
+    """`figure`, but never below `floor`: what stands there when nobody comes."""
+    if figure.value >= floor:
+        return figure
+    return Figure(Decimal(floor), f"{floor}, the fewest there are; the load needs {figure.formula}")

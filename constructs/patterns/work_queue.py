@@ -12,9 +12,10 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
+from patterns.dead_letters import DeadLetters
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
-from workbench.workload import NEVER, Figure, Rate
+from workbench.workload import Figure, Rate
 
 FEWEST_AT_ONCE, MOST_AT_ONCE = 2, 1_000  # what an event source mapping takes as its maximum concurrency
 
@@ -39,14 +40,7 @@ class WorkQueue(Construct):
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
         self._messages = messages
-        self.dead_letters = sqs.Queue(
-            self,
-            "DeadLetters",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=Duration.days(14),
-            removal_policy=stack.removal_policy,
-        )
+        self.dead_letters = DeadLetters(self, "DeadLetters", behind_queue=True)
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -57,16 +51,6 @@ class WorkQueue(Construct):
             visibility_timeout=Duration.seconds(6 * consumer_timeout.to_seconds()),
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letters, max_receive_count=attempts),
             removal_policy=stack.removal_policy,
-        )
-        acknowledge(
-            self.dead_letters,
-            "Serverless-SQSRedrivePolicy",
-            "it is the dead-letter queue itself; people redrive from it",
-        )
-        declare(
-            self.dead_letters,
-            requests_per_month=NEVER.per_month,
-            peak_messages_per_second=NEVER.peak_per_second,
         )
         declare(
             self.queue,

@@ -6,8 +6,9 @@ from aws_cdk import App, CfnOutput, Duration
 from aws_cdk.aws_apigatewayv2 import HttpMethod
 
 from lambdas.url_shortener.settings import OWNER_INDEX, OWNER_INDEX_ATTRIBUTES, Settings
-from patterns.api_distribution import ApiDistribution, Domain
+from patterns.api_distribution import ApiDistribution
 from patterns.blueprint_stack import BlueprintStack
+from patterns.domain import Domain
 from patterns.json_http_api import JsonHttpApi
 from patterns.operations import Operations
 from patterns.python_function import PythonFunction

@@ -11,8 +11,9 @@ from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_apigatewayv2 import HttpMethod
 
 from patterns.acknowledge import acknowledge
-from patterns.api_distribution import ApiDistribution, Domain
+from patterns.api_distribution import ApiDistribution
 from patterns.blueprint_stack import BlueprintStack
+from patterns.domain import Domain
 from patterns.json_http_api import JsonHttpApi
 from patterns.operations import Operations
 from patterns.python_function import PythonFunction

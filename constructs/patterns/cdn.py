@@ -1,0 +1,168 @@
+"""CloudFront in front of a web tier: TLS for viewers, a web ACL, and a health check that watches it from outside."""
+
+from __future__ import annotations
+
+from aws_cdk import Fn
+from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_cloudfront_origins as origins
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_wafv2 as wafv2
+from constructs import Construct
+
+from patterns import edge_errors
+from patterns.acknowledge import acknowledge
+from patterns.blueprint_stack import BlueprintStack
+from patterns.domain import Domain
+from patterns.traffic import declare
+from patterns.web_tier import SECRET_HEADER, WebTier
+from workbench.workload import Figure, Rate, gigabytes
+
+# AWS's own rules: what everybody is attacked with, and addresses that are known for it.
+MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputationList")
+FIVE_MINUTES = 300
+
+
+class Cdn(Construct):
+    """Viewers reach the web tier by HTTPS through the edge, and in no other way.
+
+    Nothing is kept at the edge but what a response itself allows. In production (`protected`) a web ACL stands
+    before it: AWS's common rules, and at most `requests_per_address` in five minutes from one address. A web
+    ACL of CloudFront, and the certificate of a `domain`, must be in us-east-1, so the stack too.
+    Attributes: `distribution`, `url`, `host`, `health_check` (of Route 53, from outside, every thirty seconds).
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        web: WebTier,
+        requests: Rate,
+        response_bytes: Figure,
+        uploads: Rate,
+        upload_bytes: Figure,
+        health_path: str = "/health",
+        protected: bool | None = None,
+        requests_per_address: int = 2_000,
+        domain: Domain | None = None,
+    ) -> None:
+        super().__init__(scope, id)
+        stack = BlueprintStack.around(self)
+        guarded = stack.is_production if protected is None else protected
+        zone = domain.zone(self) if domain else None
+        acl = self._web_acl(requests, requests_per_address) if guarded else None
+        self.distribution = cloudfront.Distribution(
+            self,
+            "Distribution",
+            comment=stack.stack_name,
+            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
+            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if domain else None,
+            price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
+            if stack.is_production
+            else cloudfront.PriceClass.PRICE_CLASS_100,
+            web_acl_id=acl.attr_arn if acl else None,
+            default_behavior=cloudfront.BehaviorOptions(
+                origin=origins.LoadBalancerV2Origin(
+                    web.balancer,
+                    protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
+                    custom_headers={SECRET_HEADER: web.secret.secret_value.unsafe_unwrap()},
+                ),
+                allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
+                viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
+                cache_policy=cloudfront.CachePolicy.USE_ORIGIN_CACHE_CONTROL_HEADERS,
+                origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER,
+                response_headers_policy=cloudfront.ResponseHeadersPolicy.SECURITY_HEADERS,
+            ),
+            error_responses=edge_errors.not_kept(),
+            domain_names=[domain.name] if domain else None,
+            certificate=domain.certificate(self, zone) if domain and zone else None,
+        )
+        if domain and zone:
+            domain.lead_to(self, zone, self.distribution)
+        self.host = domain.name if domain else self.distribution.domain_name
+        self.url = f"https://{self.host}"
+        self.health_check = self._health_check(health_path)
+        declare(
+            self.distribution,
+            requests_per_month=requests.per_month,
+            peak_requests_per_second=requests.peak_per_second,
+            egress_gb_per_month=gigabytes(requests.per_month, response_bytes),
+            uploaded_gb_per_month=gigabytes(uploads.per_month, upload_bytes),
+        )
+        self._acknowledge(guarded, domain)
+
+    def _web_acl(self, requests: Rate, per_address: int) -> wafv2.CfnWebACL:
+        def seen_as(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
+            return wafv2.CfnWebACL.VisibilityConfigProperty(
+                cloud_watch_metrics_enabled=True, metric_name=name, sampled_requests_enabled=True
+            )
+
+        rules = [
+            wafv2.CfnWebACL.RuleProperty(
+                name=name,
+                priority=place,
+                override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
+                statement=wafv2.CfnWebACL.StatementProperty(
+                    managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
+                        vendor_name="AWS", name=name
+                    )
+                ),
+                visibility_config=seen_as(name),
+            )
+            for place, name in enumerate(MANAGED_RULES)
+        ]
+        rules.append(
+            wafv2.CfnWebACL.RuleProperty(
+                name="RatePerAddress",
+                priority=len(rules),
+                action=wafv2.CfnWebACL.RuleActionProperty(block={}),
+                statement=wafv2.CfnWebACL.StatementProperty(
+                    rate_based_statement=wafv2.CfnWebACL.RateBasedStatementProperty(
+                        aggregate_key_type="IP", limit=per_address, evaluation_window_sec=FIVE_MINUTES
+                    )
+                ),
+                visibility_config=seen_as("RatePerAddress"),
+            )
+        )
+        acl = wafv2.CfnWebACL(
+            self,
+            "WebAcl",
+            scope="CLOUDFRONT",
+            default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
+            visibility_config=seen_as("WebAcl"),
+            rules=rules,
+        )
+        declare(acl, requests_per_month=requests.per_month)
+        return acl
+
+    def _health_check(self, path: str) -> route53.CfnHealthCheck:
+        return route53.CfnHealthCheck(
+            self,
+            "HealthCheck",
+            health_check_config=route53.CfnHealthCheck.HealthCheckConfigProperty(
+                type="HTTPS",
+                # A check takes a name without capitals; CloudFront's have none, and a domain's are its owner's.
+                fully_qualified_domain_name=Fn.join("", [self.host]),
+                port=443,
+                resource_path=path,
+                request_interval=30,
+                failure_threshold=3,
+                enable_sni=True,
+            ),
+        )
+
+    def _acknowledge(self, guarded: bool, domain: Domain | None) -> None:
+        reasons = {
+            "CFR1": "it is for readers everywhere",
+            "CFR3": "every request is in the program's own log",
+            "CFR5": "the load balancer has no certificate, as it has no name of its own: the secret header and the "
+            "security groups keep others out; with a domain give it one",
+        }
+        if not guarded:
+            reasons["CFR2"] = "a web ACL is $5 a month and $1 a rule; production has one"
+        if domain is None:
+            reasons["CFR4"] = (
+                "the *.cloudfront.net certificate fixes the minimum TLS version; a domain sets it to 1.2"
+            )
+        for rule, reason in reasons.items():
+            acknowledge(self.distribution, f"AwsSolutions-{rule}", reason)

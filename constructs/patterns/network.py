@@ -1,0 +1,174 @@
+"""A VPC over three zones, with public, private and isolated subnets, and no way in but the one that is opened."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from aws_cdk import Fn
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from patterns.acknowledge import acknowledge
+from patterns.blueprint_stack import BlueprintStack
+from patterns.traffic import declare
+from workbench.workload import HOURS_PER_MONTH, Figure
+
+ZONES = 3
+CIDR = "10.0.0.0/16"
+HTTPS = ec2.Port.tcp(443)
+Nat = Literal["none", "instance", "per_zone"]
+
+# Dollars, us-east-1, 2026-11-20; workbench/data/prices has them with their sources. An interface endpoint is paid
+# by the hour in each zone and by the gigabyte; what it moves no longer pays the NAT gateway.
+_ENDPOINT_HOUR, _ENDPOINT_GB, _NAT_GB = "0.01", "0.01", "0.045"
+
+
+class Network(Construct):
+    """`10.0.0.0/16` in three availability zones: public, private (out through NAT) and isolated subnets.
+
+    `nat`: `per_zone` survives the loss of a zone, for about $33 a month each and $0.045 a gigabyte; `instance`
+    is one t4g.nano, for about $3 a month, which is down while it restarts; with `none` the private subnets
+    reach nothing but the endpoints. By default production has the first, a sandbox the second.
+
+    S3 and DynamoDB have gateway endpoints, which cost nothing. An interface endpoint costs $0.01 an hour in each
+    zone and saves $0.035 a gigabyte: it pays from 626 GB a month on in three zones, and `reach` makes one then.
+
+    `outbound_gb` goes out through the NAT in a month, `cross_zone_gb` from one zone to another. Attributes:
+    `vpc`, `public`, `private`, `isolated` (subnet selections).
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        outbound_gb: Figure,
+        cross_zone_gb: Figure,
+        flow_log_gb: Figure,
+        internet_gb: Figure,
+        outbound_connections: Figure,
+        nat: Nat | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
+    ) -> None:
+        super().__init__(scope, id)
+        stack = BlueprintStack.around(self)
+        self.nat: Nat = nat or ("per_zone" if stack.is_production else "instance")
+        outward = (
+            ec2.SubnetType.PRIVATE_ISOLATED if self.nat == "none" else ec2.SubnetType.PRIVATE_WITH_EGRESS
+        )
+        self._provider = self._instance_provider() if self.nat == "instance" else None
+        self.vpc = ec2.Vpc(
+            self,
+            "Vpc",
+            ip_addresses=ec2.IpAddresses.cidr(CIDR),
+            # By their place in the region's list: a stack for any account can't know their names.
+            availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(ZONES)],
+            nat_gateways={"none": 0, "instance": 1, "per_zone": ZONES}[self.nat],
+            nat_gateway_provider=self._provider,
+            # Its rules are taken away by a custom resource at every deployment; nothing here uses that group.
+            restrict_default_security_group=False,
+            subnet_configuration=[
+                ec2.SubnetConfiguration(
+                    name="Public",
+                    subnet_type=ec2.SubnetType.PUBLIC,
+                    cidr_mask=24,
+                    map_public_ip_on_launch=False,
+                ),
+                ec2.SubnetConfiguration(name="Private", subnet_type=outward, cidr_mask=20),
+                ec2.SubnetConfiguration(
+                    name="Isolated", subnet_type=ec2.SubnetType.PRIVATE_ISOLATED, cidr_mask=24
+                ),
+            ],
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
+        )
+        self.public = self.vpc.select_subnets(subnet_group_name="Public")
+        self.private = self.vpc.select_subnets(subnet_group_name="Private")
+        self.isolated = self.vpc.select_subnets(subnet_group_name="Isolated")
+        self._declare(outbound_gb, outbound_connections, internet_gb, cross_zone_gb)
+        self._log_flows(flow_log_gb, log_retention)
+        if self._provider is not None:
+            self._guard_instance(self._provider)
+
+    def security_group(
+        self, scope: Construct, description: str, *, calls_aws: bool = False
+    ) -> ec2.SecurityGroup:
+        """A group in `scope` that lets nothing in and nothing out but, with `calls_aws`, HTTPS to AWS's APIs.
+
+        Open the rest between two groups: `database.connections.allow_from(service, port)`.
+        """
+        group = ec2.SecurityGroup(
+            scope, "SecurityGroup", vpc=self.vpc, description=description, allow_all_outbound=False
+        )
+        if calls_aws:
+            group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "AWS's APIs have no fixed addresses")
+        return group
+
+    def reach(
+        self, service: ec2.InterfaceVpcEndpointAwsService, traffic_gb: Figure, *, always: bool = False
+    ) -> bool:
+        """Reach an AWS service by an interface endpoint where that is cheaper than through the NAT, or `always`.
+
+        `traffic_gb` a month goes there. Returns whether it has one. Without a NAT gateway there is nothing to save.
+        """
+        hours = Figure(HOURS_PER_MONTH, "730 h") * ZONES * _ENDPOINT_HOUR
+        through_nat, through_endpoint = traffic_gb * _NAT_GB, hours + traffic_gb * _ENDPOINT_GB
+        if not always and (self.nat != "per_zone" or through_nat.value <= through_endpoint.value):
+            return False
+        endpoint = self.vpc.add_interface_endpoint(
+            service.short_name.title().replace(".", ""),
+            service=service,
+            subnets=ec2.SubnetSelection(subnets=self.private.subnets),
+            open=True,
+        )
+        declare(endpoint, processed_gb_per_month=traffic_gb)
+        return True
+
+    def _instance_provider(self) -> ec2.NatInstanceProviderV2:
+        return ec2.NatProvider.instance_v2(
+            instance_type=ec2.InstanceType("t4g.nano"),
+            machine_image=ec2.MachineImage.latest_amazon_linux2023(cpu_type=ec2.AmazonLinuxCpuType.ARM_64),
+            default_allowed_traffic=ec2.NatTrafficDirection.NONE,
+            associate_public_ip_address=True,  # the only address that its subnet gives away
+        )
+
+    def _guard_instance(self, provider: ec2.NatInstanceProviderV2) -> None:
+        """Only what comes from the VPC goes out through the instance; nothing comes in through it."""
+        provider.connections.allow_from(
+            ec2.Peer.ipv4(CIDR), ec2.Port.tcp(443), "HTTPS from the private subnets"
+        )
+        provider.connections.allow_to(ec2.Peer.any_ipv4(), ec2.Port.tcp(443), "HTTPS out")
+        for instance in provider.gateway_instances:
+            for rule, reason in {
+                "EC28": "its network is watched by the flow log; a minute more or less of metrics is not worth $2",
+                "EC29": "it holds nothing, and is the sandbox's",
+            }.items():
+                acknowledge(instance, f"AwsSolutions-{rule}", reason)
+
+    def _declare(
+        self, outbound_gb: Figure, connections: Figure, internet_gb: Figure, cross_zone_gb: Figure
+    ) -> None:
+        declare(self.vpc, cross_zone_gb_per_month=cross_zone_gb, egress_gb_per_month=internet_gb)
+        gateways = [child for child in self.vpc.node.find_all() if isinstance(child, ec2.CfnNatGateway)]
+        for gateway in gateways:
+            declare(
+                gateway,
+                processed_gb_per_month=outbound_gb / len(gateways),
+                peak_connections=connections / len(gateways),
+            )
+
+    def _log_flows(self, flow_log_gb: Figure, retention: logs.RetentionDays) -> None:
+        stack = BlueprintStack.around(self)
+        group = logs.LogGroup(self, "FlowLogs", retention=retention, removal_policy=stack.removal_policy)
+        role = iam.Role(self, "FlowLogsRole", assumed_by=iam.ServicePrincipal("vpc-flow-logs.amazonaws.com"))
+        group.grant_write(role)
+        self.vpc.add_flow_log(
+            "FlowLog",
+            destination=ec2.FlowLogDestination.to_cloud_watch_logs(group, role),
+            traffic_type=ec2.FlowLogTrafficType.REJECT,
+        )
+        declare(group, ingested_gb_per_month=flow_log_gb)

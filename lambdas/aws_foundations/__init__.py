@@ -1,0 +1,1 @@
+"""What of the foundations runs in Lambda; the service itself is services/aws_foundations."""

@@ -1,0 +1,67 @@
+"""Counting entries by author, from the records of a Kafka topic. Pure but for the store it is given.
+
+A record's value is {"id", "author", "at", "text"}, in JSON. Kafka delivers at least once: an entry is counted
+when its id was not counted before. What cannot be read is parked, so that it never holds up its partition.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+class Store(Protocol):
+    """What this needs of the stores."""
+
+    def count(self, entry_id: str, author: str) -> bool: ...
+    def park(self, record: Mapping[str, Any], reason: str) -> None: ...
+
+
+@dataclass
+class Tally:
+    """What became of a batch: ids counted, repeats, and how many were parked."""
+
+    counted: list[str] = field(default_factory=list)
+    repeated: list[str] = field(default_factory=list)
+    parked: int = 0
+
+
+class Unreadable(Exception):
+    """A record is no entry."""
+
+
+def records_of(event: Mapping[str, Any]) -> Iterable[Mapping[str, Any]]:
+    """The records of a Lambda event from Kafka, partition by partition, each in its order."""
+    for records in event["records"].values():
+        yield from records
+
+
+def count_entries(records: Iterable[Mapping[str, Any]], store: Store) -> Tally:
+    """Count each entry of `records` once. What the store raises ends the batch: it is delivered again."""
+    tally = Tally()
+    for record in records:
+        try:
+            entry_id, author = read(record)
+        except Unreadable as problem:
+            store.park(record, str(problem))
+            tally.parked += 1
+            continue
+        (tally.counted if store.count(entry_id, author) else tally.repeated).append(entry_id)
+    return tally
+
+
+def read(record: Mapping[str, Any]) -> tuple[str, str]:
+    """The id and the author of an entry. Raises `Unreadable`."""
+    try:
+        entry = json.loads(base64.b64decode(record["value"], validate=True))
+    except (KeyError, TypeError, ValueError) as problem:
+        raise Unreadable(f"its value is not JSON: {problem}") from None
+    if not isinstance(entry, dict):
+        raise Unreadable("its value is not an object")
+    entry_id, author = entry.get("id"), entry.get("author")
+    if not isinstance(entry_id, str) or not entry_id or not isinstance(author, str) or not author:
+        raise Unreadable("it lacks an id or an author")
+    return entry_id, author

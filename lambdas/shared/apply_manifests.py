@@ -1,0 +1,64 @@
+"""A deployment step that applies a blueprint's Kubernetes manifests, and takes them away with the stack.
+
+Its properties: `ClusterName`, `Endpoint`, `CertificateAuthority` (base64), `Manifests` (a JSON list), and, where
+it should wait for a load balancer, `Ingress` (`namespace/name`); it then answers its `Host`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+from lambdas.shared.custom_resource import answer
+
+Manifest = Mapping[str, Any]
+INGRESS = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
+POLL_S, WITHIN_S = 1.0, 180.0
+
+
+class Cluster(Protocol):
+    """What this needs of a Kubernetes client."""
+
+    def apply(self, manifest: Manifest) -> Mapping[str, Any]: ...
+    def delete(self, manifest: Manifest) -> None: ...
+    def read(self, manifest: Manifest) -> Mapping[str, Any]: ...
+
+
+def handler(event: dict[str, Any], context: Any) -> None:
+    answer(event, context, act)
+
+
+def act(request_type: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    from lambdas.shared.kubernetes import connect
+
+    cluster = connect(
+        str(properties["ClusterName"]), str(properties["Endpoint"]), str(properties["CertificateAuthority"])
+    )
+    manifests = json.loads(properties["Manifests"])
+    if request_type == "Delete":
+        take_away(cluster, manifests)
+        return {}
+    for manifest in manifests:
+        cluster.apply(manifest)
+    ingress = properties.get("Ingress")
+    return {"Host": host_of(cluster, str(ingress))} if ingress else {}
+
+
+def take_away(cluster: Cluster, manifests: Sequence[Manifest]) -> None:
+    """Delete what the manifests made, the last first: what leans on another goes before it."""
+    for manifest in reversed(manifests):
+        cluster.delete(manifest)
+
+
+def host_of(cluster: Cluster, ingress: str, sleep: Callable[[float], None] = time.sleep) -> str:
+    """The name of the load balancer of `namespace/name`, once it has one. Raises `TimeoutError`."""
+    namespace, _, name = ingress.partition("/")
+    wanted = {**INGRESS, "metadata": {"namespace": namespace, "name": name}}
+    for _ in range(int(WITHIN_S / POLL_S)):
+        balancers = cluster.read(wanted).get("status", {}).get("loadBalancer", {}).get("ingress") or []
+        if balancers:
+            return str(balancers[0]["hostname"])
+        sleep(POLL_S)
+    raise TimeoutError(f"the ingress {ingress} had no load balancer within {WITHIN_S:.0f} s")

@@ -1,0 +1,185 @@
+"""The ground that every project stands on. Read it from top to bottom; the page beside it says why."""
+
+from __future__ import annotations
+
+from aws_cdk import App, Aws, CfnOutput, Duration
+
+from lambdas.aws_foundations.settings import TOPIC, TOPIC_PARTITIONS, ServiceSettings, Settings
+from patterns.backups import Backups
+from patterns.blueprint_stack import BlueprintStack
+from patterns.bucket import Bucket
+from patterns.cache import Cache
+from patterns.cdn import Cdn
+from patterns.dead_letters import DeadLetters
+from patterns.domain import Domain
+from patterns.image_repository import ImageRepository
+from patterns.kafka_cluster import KafkaCluster
+from patterns.kubernetes_service import KubernetesService
+from patterns.network import Network
+from patterns.operations import Operations
+from patterns.postgres import Postgres
+from patterns.private_zone import PrivateZone
+from patterns.python_function import PythonFunction
+from patterns.table import Table
+from patterns.web_tier import WebTier
+from stacks.aws_foundations.traffic import Traffic
+from workbench.blueprint import Stage
+from workbench.workload import Load
+
+PROGRAM = "services/aws_foundations"
+
+
+class AwsFoundations(BlueprintStack):
+    """One service on virtual machines and on Kubernetes, and every store that it writes to. In one region."""
+
+    def __init__(self, app: App, *, load: Load, stage: Stage) -> None:
+        super().__init__(app, "aws_foundations", load=load, stage=stage, description="AWS foundations")
+        of, traffic = load.quantity, Traffic(load)
+        image_tag = str(app.node.try_get_context("image_tag") or "v1")
+
+        # The network: who stands where, and the only ways in and out.
+        network = Network(
+            self,
+            "Network",
+            outbound_gb=traffic.outbound_gb,
+            cross_zone_gb=traffic.cross_zone_gb,
+            flow_log_gb=traffic.flow_log_gb,
+            internet_gb=traffic.internet_gb,
+            outbound_connections=traffic.outbound_connections,
+        )
+
+        # Stores. A row is the truth about an entry; the item, the object and the record follow it.
+        database = Postgres(
+            self,
+            "Database",
+            network=network,
+            database_name="guestbook",
+            traffic=traffic.database,
+            standby=True,  # also in a sandbox: the promise is that any zone may go
+        )
+        cache = Cache(self, "Cache", network=network, traffic=traffic.cache)
+        kafka = KafkaCluster(self, "Kafka", network=network, traffic=traffic.kafka)
+        topic = kafka.topic(TOPIC, partitions=TOPIC_PARTITIONS)
+        entries = Table(self, "Entries", partition_key="author", sort_key="entry", traffic=traffic.entries)
+        authors = Table(self, "Authors", partition_key="author", traffic=traffic.authors)
+        counted = Table(
+            self, "Counted", partition_key="entry_id", expires_with="expires_at", traffic=traffic.counted
+        )
+        objects = Bucket(self, "Objects", traffic=traffic.objects)
+        parked = DeadLetters(self, "Parked")
+
+        # Workers: the service twice, from one image, and the function that counts what it wrote.
+        images = ImageRepository(self, "Images", program=PROGRAM, stored_gb=traffic.images_gb)
+        environment = ServiceSettings(
+            aws_region=Aws.REGION,
+            database_host=database.endpoint,
+            database_port=database.port,
+            database_name=database.database_name,
+            database_user=database.user,
+            table_name=entries.table_name,
+            bucket_name=objects.bucket_name,
+            kafka_cluster_arn=kafka.cluster_arn,
+            kafka_topic=topic,
+            cache_host=cache.endpoint,
+            cache_port=cache.port,
+            cache_token_secret_arn=cache.token.secret_arn,
+        ).as_environment()
+        web = WebTier(
+            self,
+            "Web",
+            network=network,
+            image=images,
+            image_tag=image_tag,
+            environment=environment,
+            traffic=traffic.web,
+        )
+        pods = KubernetesService(
+            self,
+            "Kubernetes",
+            network=network,
+            image=images,
+            image_tag=image_tag,
+            environment=environment,
+            traffic=traffic.web,
+            name="guestbook",
+        )
+        count = PythonFunction(
+            self,
+            "Count",
+            handler="lambdas.aws_foundations.count_entries.handler",
+            environment=Settings(
+                authors_table=authors.table_name,
+                counted_table=counted.table_name,
+                parked_queue_url=parked.queue_url,
+            ).as_environment(),
+            traffic=traffic.count,
+        )
+        kafka.feed(count, topic=topic, records=traffic.written)
+
+        # Entrances. Visitors come by the edge; names inside the network lead to what is healthy.
+        edge = Cdn(
+            self,
+            "Edge",
+            web=web,
+            requests=traffic.requests,
+            response_bytes=of("response_bytes"),
+            uploads=traffic.written,
+            upload_bytes=of("request_bytes"),
+            domain=Domain.from_context(self),
+        )
+        names = PrivateZone(
+            self,
+            "Names",
+            name="foundations.internal",
+            network=network,
+            queries_per_month=traffic.names_asked,
+        )
+        names.balancer("guestbook", web.balancer)
+        names.name("database", database.endpoint)
+
+        # Grants: what each program calls, on what it calls it, and no more; and who may open a connection.
+        for service in (web, pods):
+            database.allow(service)
+            cache.allow(service)
+            kafka.allow_writing(service, topic)
+            entries.allow(service, "GetItem", "PutItem", "Query")
+            objects.allow(service, "GetObject", "PutObject", prefix="entries/")
+            objects.allow_listing(service)
+            for store in (database, cache, kafka):
+                store.connections.allow_default_port_from(service.connections)
+        authors.allow(count, "UpdateItem")
+        counted.allow(count, "PutItem")
+        parked.allow_sending(count)
+
+        # Backups and alarms.
+        Backups(
+            self,
+            "Backups",
+            resource_arns=[
+                database.instance.instance_arn
+            ],  # DynamoDB restores to any second of 35 days itself
+            stored_gb=traffic.backups_gb,
+        )
+        operations = Operations(self, "Operations")
+        operations.watch_web(web)
+        operations.watch_database(database)
+        operations.watch_kafka(kafka)
+        operations.watch_table(entries)
+        operations.watch_function(count, p99=Duration.seconds(8))
+        operations.watch_dead_letters(parked)
+        for step in (pods.step, objects.emptying):
+            if step is not None:
+                operations.watch_step(step)
+
+        CfnOutput(self, "Url", value=edge.url)
+        CfnOutput(self, "BalancerUrl", value=f"http://{web.balancer.load_balancer_dns_name}")
+        CfnOutput(self, "KubernetesUrl", value=f"http://{pods.host}")
+        CfnOutput(self, "RepositoryUri", value=images.repository_uri)
+        CfnOutput(self, "EntriesTable", value=entries.table_name)
+        CfnOutput(self, "AuthorsTable", value=authors.table_name)
+        CfnOutput(self, "ObjectsBucket", value=objects.bucket_name)
+        CfnOutput(self, "KafkaClusterArn", value=kafka.cluster_arn)
+        CfnOutput(self, "DatabaseId", value=database.instance.instance_identifier)
+        CfnOutput(self, "CacheId", value=cache.group_id)
+        CfnOutput(self, "CountFunctionArn", value=count.function.function_arn)
+        CfnOutput(self, "ParkedUrl", value=parked.queue_url)

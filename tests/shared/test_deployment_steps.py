@@ -1,0 +1,94 @@
+"""The steps of a deployment: a bucket that is emptied, and manifests that are applied."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from lambdas.shared import apply_manifests, empty_bucket
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    with mock_aws():
+        yield boto3.client("s3")
+
+
+def test_every_version_of_every_object_goes(s3: Any) -> None:
+    s3.create_bucket(Bucket="files")
+    s3.put_bucket_versioning(Bucket="files", VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"1", b"2"):
+        s3.put_object(Bucket="files", Key="a", Body=body)
+    s3.put_object(Bucket="files", Key="b", Body=b"3")
+    s3.delete_object(Bucket="files", Key="b")
+    assert empty_bucket.empty(s3, "files") == 4
+    s3.delete_bucket(Bucket="files")
+
+
+def test_more_than_one_page_goes(s3: Any) -> None:
+    s3.create_bucket(Bucket="files")
+    for number in range(1_005):
+        s3.put_object(Bucket="files", Key=str(number), Body=b"")
+    assert empty_bucket.empty(s3, "files") == 1_005
+
+
+def test_what_s3_refuses_to_delete_is_told() -> None:
+    class Locked:
+        def list_object_versions(self, **_: Any) -> dict[str, Any]:
+            return {"Versions": [{"Key": "held", "VersionId": "1"}]}
+
+        def delete_objects(self, **_: Any) -> dict[str, Any]:
+            return {"Errors": [{"Key": "held", "Code": "AccessDenied"}]}
+
+    with pytest.raises(RuntimeError, match="held: AccessDenied"):
+        empty_bucket.empty(Locked(), "files")
+
+
+class Cluster:
+    """A cluster in memory; its load balancer is there at the third look."""
+
+    def __init__(self) -> None:
+        self.applied: list[str] = []
+        self.deleted: list[str] = []
+        self.looks = 0
+
+    def apply(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.applied.append(str(manifest["kind"]))
+        return manifest
+
+    def delete(self, manifest: Mapping[str, Any]) -> None:
+        self.deleted.append(str(manifest["kind"]))
+
+    def read(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        assert (manifest["kind"], manifest["metadata"]) == ("Ingress", {"namespace": "book", "name": "web"})
+        self.looks += 1
+        return {"status": {"loadBalancer": {"ingress": [{"hostname": "host"}]}}} if self.looks > 2 else {}
+
+
+def test_what_leans_on_another_is_taken_away_before_it() -> None:
+    cluster = Cluster()
+    apply_manifests.take_away(cluster, [{"kind": "Namespace"}, {"kind": "Deployment"}])
+    assert cluster.deleted == ["Deployment", "Namespace"]
+
+
+def test_the_load_balancer_is_waited_for() -> None:
+    naps: list[float] = []
+    assert apply_manifests.host_of(Cluster(), "book/web", naps.append) == "host"
+    assert len(naps) == 2
+
+
+def test_one_that_never_comes_is_a_failure_that_names_it() -> None:
+    class Never(Cluster):
+        def read(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+            return {}
+
+    with pytest.raises(TimeoutError, match="book/web"):
+        apply_manifests.host_of(Never(), "book/web", lambda _: None)

@@ -143,6 +143,14 @@ def test_its_scenario_passes_offline(blueprint: Blueprint, played: Played) -> No
     assert report.skipped == []
 
 
+def test_it_is_deployed_as_it_goes_to_aws(blueprint: Blueprint, played: Played) -> None:
+    """Three resources of four of any one blueprint, and nineteen of twenty of the catalogue."""
+    report = played(blueprint.name)
+    assert report.deployed >= 0.75 * report.total
+    reports = [played(name) for name in catalogue.names()]
+    assert sum(each.deployed for each in reports) >= 0.95 * sum(each.total for each in reports)
+
+
 def test_no_call_is_refused_that_the_scenario_did_not_expect(blueprint: Blueprint, played: Played) -> None:
     assert played(blueprint.name).denied == []
 

@@ -16,6 +16,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
 from patterns.blueprint_stack import BlueprintStack
+from patterns.cdn import Cdn
 from patterns.dead_letters import DeadLetters
 from patterns.deployment_step import DeploymentStep
 from patterns.json_http_api import JsonHttpApi
@@ -169,6 +170,17 @@ class Operations(Construct):
             },
         )
 
+    def watch_edge(self, edge: Cdn) -> None:
+        """Alarms when Route 53 cannot reach the edge from outside; its metrics are in us-east-1, like the edge."""
+        status = cloudwatch.Metric(
+            namespace="AWS/Route53",
+            metric_name="HealthCheckStatus",
+            dimensions_map={"HealthCheckId": edge.health_check.attr_health_check_id},
+            statistic="Minimum",
+        )
+        below = cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD
+        self._watch_metrics(edge.node.id, {"Down": (status, 1)}, below)
+
     def watch_database(self, database: Postgres) -> None:
         """Alarms on a busy processor, and on a disk that fills."""
         self._facade.monitor_rds_instance(
@@ -188,8 +200,13 @@ class Operations(Construct):
             },
         )
 
-    def _watch_metrics(self, name: str, watched: Mapping[str, tuple[cloudwatch.Metric, float]]) -> None:
-        """An alarm called `name`-key on each metric being over its ceiling."""
+    def _watch_metrics(
+        self,
+        name: str,
+        watched: Mapping[str, tuple[cloudwatch.Metric, float]],
+        beyond: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+    ) -> None:
+        """An alarm called `name`-key on each metric being beyond its threshold: by default, over it."""
         self._facade.monitor_custom(
             human_readable_name=name,
             alarm_friendly_name=name,
@@ -202,14 +219,13 @@ class Operations(Construct):
                             alarm_friendly_name=f"{name}-{title}",
                             add_alarm={
                                 title: monitoring.CustomThreshold(
-                                    threshold=ceiling,
-                                    comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+                                    threshold=threshold, comparison_operator=beyond
                                 )
                             },
                         )
                     ],
                 )
-                for title, (metric, ceiling) in watched.items()
+                for title, (metric, threshold) in watched.items()
             ],
         )
 

@@ -162,6 +162,7 @@ class AwsFoundations(BlueprintStack):
         )
         operations = Operations(self, "Operations")
         operations.watch_web(web)
+        operations.watch_edge(edge)
         operations.watch_database(database)
         operations.watch_kafka(kafka)
         operations.watch_table(entries)

@@ -24,6 +24,7 @@ from patterns.image_repository import ImageRepository
 from patterns.kafka_cluster import KafkaCluster
 from patterns.kubernetes_service import KubernetesService
 from patterns.network import Network
+from patterns.operations import Operations
 from patterns.postgres import Postgres
 from patterns.private_zone import PrivateZone
 from patterns.python_function import PythonFunction
@@ -549,3 +550,27 @@ class TestTheSmallOnes:
         assert at_least(3, one).value == 3
         assert "the fewest there are" in at_least(3, one).formula
         assert at_least(0, one) is one
+
+
+class TestOperationsOfTheFoundations:
+    def test_each_thing_that_can_fail_has_its_alarms(self, ground: Ground) -> None:
+        operations = Operations(ground.stack, "Operations")
+        web = ground.web()
+        operations.watch_web(web)
+        operations.watch_edge(ground.cdn(web))
+        operations.watch_database(ground.database())
+        operations.watch_kafka(ground.kafka())
+        operations.watch_dead_letters(DeadLetters(ground.stack, "Parked"))
+        found = {
+            (each["Properties"]["MetricName"], each["Properties"]["ComparisonOperator"])
+            for each in ground.resources("AWS::CloudWatch::Alarm")
+        }
+        assert found == {
+            ("UnHealthyHostCount", "GreaterThanThreshold"),
+            ("HTTPCode_Target_5XX_Count", "GreaterThanThreshold"),
+            ("HealthCheckStatus", "LessThanThreshold"),
+            ("CPUUtilization", "GreaterThanThreshold"),
+            ("OfflinePartitionsCount", "GreaterThanThreshold"),
+            ("KafkaDataLogsDiskUsed", "GreaterThanThreshold"),
+            ("ApproximateNumberOfMessagesVisible", "GreaterThanThreshold"),
+        }

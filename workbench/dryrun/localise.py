@@ -12,10 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.assembly import Stack
+from workbench.assembly import Resource, Stack
 
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
+STREAMS_NOTE = "event sources of streams and Kafka are driven by ours, as AWS documents them"
 LAYER_NAME = "offline-layer"
 
 
@@ -91,7 +92,14 @@ def localise(stack: Stack, known: KnownTypes | None) -> Localised:
         del template["Resources"][difference.logical_id]
     _forget(template, {difference.logical_id for difference in skipped})
     notes = _answer_parameters(template, stack.region)
+    if known is not None and any(map(_polls_a_stream, stack.resources.values())):
+        notes = (*notes, STREAMS_NOTE)
     return Localised(template, tuple(substituted), tuple(skipped), notes, tuple(through_api))
+
+
+def _polls_a_stream(resource: Resource) -> bool:
+    """Whether it is an event source with a position: a stream's or a topic's, and not a queue's."""
+    return resource.type == "AWS::Lambda::EventSourceMapping" and "StartingPosition" in resource.properties
 
 
 def _answer_parameters(template: dict[str, Any], region: str) -> tuple[str, ...]:

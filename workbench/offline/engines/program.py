@@ -133,7 +133,7 @@ class Program:
         self.log_file = surroundings().folder / "programs" / f"{re.sub(r'[^A-Za-z0-9.-]', '_', name)}.log"
         self._given = dict(environment)
         self._restarts = restarts
-        self._credentials = _credentials(role_arn, name) if role_arn else {}
+        self._credentials = session_of(role_arn, name) if role_arn else {}
         self._metadata = _Metadata(self, host)
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
@@ -312,7 +312,7 @@ class Program:
         )
 
 
-def _credentials(role_arn: str, name: str) -> dict[str, str]:
+def session_of(role_arn: str, name: str) -> dict[str, str]:
     """A session of the role, as STS would have given it to the instance, task or pod."""
     role = parse_arn(role_arn)
     role_name = role.resource.rpartition("/")[2]

@@ -1,0 +1,141 @@
+"""Take one guard away, and a test is red: those of the network, of the machines and of the stores.
+
+The condition that counts an entry once is taken away in test_handlers.py, the service's own guards in its own
+tests (services/aws_foundations/tests/guards.test.js).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import test_every_blueprint as contract
+from tests.assemblies import changed
+from tests.conftest import Synthesized
+from workbench.assembly import Assembly
+from workbench.review.reachability import INTERNET, Reachability, Way
+
+Template = dict[str, Any]
+Change = Callable[[Template], None]
+ANYBODY = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIp": "0.0.0.0/0"}
+
+
+def _of(template: Template, kind: str) -> list[dict[str, Any]]:
+    return [each for each in template["Resources"].values() if each["Type"] == kind]
+
+
+def _only(template: Template, kind: str) -> dict[str, Any]:
+    [found] = _of(template, kind)
+    return dict(found["Properties"])
+
+
+def _public_subnets(template: Template) -> list[dict[str, str]]:
+    return [
+        {"Ref": name}
+        for name, each in template["Resources"].items()
+        if each["Type"] == "AWS::EC2::Subnet" and "PublicSubnet" in name
+    ]
+
+
+def _with_the_machines_outside(template: Template) -> None:
+    _only(template, "AWS::AutoScaling::AutoScalingGroup")["VPCZoneIdentifier"][:] = _public_subnets(template)
+
+
+def _with_another_port_open(template: Template) -> None:
+    for group in _of(template, "AWS::EC2::SecurityGroup"):
+        for rule in group["Properties"].get("SecurityGroupIngress", []):
+            if rule.get("CidrIp") == "0.0.0.0/0":
+                rule.update({"FromPort": 22, "ToPort": 22})
+
+
+def _without_flow_logs(template: Template) -> None:
+    _remove(template, "AWS::EC2::FlowLog")
+
+
+def _without_free_endpoints(template: Template) -> None:
+    _remove(template, "AWS::EC2::VPCEndpoint")
+
+
+def _with_a_key_pair(template: Template) -> None:
+    _only(template, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["KeyName"] = "mine"
+
+
+def _with_metadata_for_anybody(template: Template) -> None:
+    data = _only(template, "AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    data["MetadataOptions"]["HttpTokens"] = "optional"
+
+
+def _without_leave_to_read_the_topic(template: Template) -> None:
+    for policy in _of(template, "AWS::IAM::Policy"):
+        statements = policy["Properties"]["PolicyDocument"]["Statement"]
+        statements[:] = [each for each in statements if "kafka-cluster:ReadData" not in each["Action"]]
+
+
+def _remove(template: Template, kind: str) -> None:
+    for name in [name for name, each in template["Resources"].items() if each["Type"] == kind]:
+        del template["Resources"][name]
+
+
+GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
+    (_with_the_machines_outside, contract.test_the_internet_reaches_load_balancers_and_nothing_else),
+    (_with_another_port_open, contract.test_the_internet_reaches_load_balancers_and_nothing_else),
+    (_without_flow_logs, contract.test_a_network_is_logged_and_has_its_free_endpoints),
+    (_without_free_endpoints, contract.test_a_network_is_logged_and_has_its_free_endpoints),
+    (_with_a_key_pair, contract.test_a_machine_has_no_key_and_its_metadata_needs_a_token),
+    (_with_metadata_for_anybody, contract.test_a_machine_has_no_key_and_its_metadata_needs_a_token),
+    (_without_leave_to_read_the_topic, contract.test_what_is_wired_is_also_granted),
+]
+
+
+@pytest.mark.parametrize(
+    ("take_away", "test"), GUARDS, ids=[f"{change.__name__[1:]}" for change, _ in GUARDS]
+)
+def test_a_guard_of_the_template_taken_away_turns_its_test_red(
+    take_away: Change, test: Callable[[Assembly], None], synthesized: Synthesized, tmp_path: Path
+) -> None:
+    whole = synthesized("aws_foundations", 1_000, "production")
+    test(whole)
+    with pytest.raises(AssertionError):
+        test(Assembly.load(changed(whole, tmp_path, take_away)))
+
+
+def test_a_private_subnet_has_no_route_in_from_outside(synthesized: Synthesized) -> None:
+    reachability = Reachability(synthesized("aws_foundations", 1_000, "production"))
+    standings = reachability.subnets()
+    assert {name.split("/")[2].rstrip("123"): standing for name, standing in standings.items()} == {
+        "PublicSubnet": "public",
+        "PrivateSubnet": "private",
+        "IsolatedSubnet": "isolated",
+    }
+    assert reachability.from_outside() == [Way(INTERNET, "Web/Balancer", "80")]
+
+
+def test_with_its_database_open_and_outside_it_would_have_one(
+    synthesized: Synthesized, tmp_path: Path
+) -> None:
+    def open_it(template: Template) -> None:
+        for group in _of(template, "AWS::EC2::SecurityGroup"):
+            if "the database" in group["Properties"]["GroupDescription"]:
+                group["Properties"]["SecurityGroupIngress"] = [ANYBODY]
+        _only(template, "AWS::RDS::DBSubnetGroup")["SubnetIds"][:] = _public_subnets(template)
+
+    whole = synthesized("aws_foundations", 1_000, "production")
+    reachability = Reachability(Assembly.load(changed(whole, tmp_path, open_it)))
+    assert Way(INTERNET, "Database/Instance", "5432") in reachability.from_outside()
+
+
+def test_every_zone_has_what_the_service_needs(synthesized: Synthesized) -> None:
+    """A subnet of each kind, a NAT gateway, a machine, a node and a broker in each of three zones."""
+    assembly = synthesized("aws_foundations", 1_000, "production")
+    found = {kind: [each for each in assembly.resources if each.type == kind] for kind in (
+        "AWS::EC2::NatGateway", "AWS::AutoScaling::AutoScalingGroup", "AWS::EKS::Nodegroup", "AWS::MSK::Cluster"
+    )}  # fmt: skip
+    assert len(found["AWS::EC2::NatGateway"]) == 3
+    [group], [nodes], [kafka] = (found[kind] for kind in list(found)[1:])
+    assert (group.properties["MinSize"], len(group.properties["VPCZoneIdentifier"])) == ("3", 3)
+    assert (nodes.properties["ScalingConfig"]["MinSize"], len(nodes.properties["Subnets"])) == (3, 3)
+    assert kafka.properties["NumberOfBrokerNodes"] == 3
+    assert len(kafka.properties["BrokerNodeGroupInfo"]["ClientSubnets"]) == 3

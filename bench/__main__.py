@@ -21,6 +21,7 @@ from bench import (
     cold_start,
     dry_run,
     emulator,
+    foundations,
     kafka_bridge,
     real_input,
     redirects,
@@ -44,6 +45,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "cold-start": cold_start.run,
     "review": review.run,
     "emulator": emulator.run,
+    "foundations": foundations.run,
     "call-faults": call_faults.run,
     "kafka-bridge": kafka_bridge.run,
 }

@@ -19,8 +19,8 @@ def run(bench: Bench) -> Table:
     cold, warm = [], []
     for round_ in range(ROUNDS):
         root = shadow(bench.scratch / f"project-{round_}")
-        cold.append(_play(bench, root))
-        warm.append(_play(bench, root))
+        cold.append(played(bench, BLUEPRINT, root))
+        warm.append(played(bench, BLUEPRINT, root))
     (first, first_report), (again, report) = (min(runs, key=lambda one: one[0]) for runs in (cold, warm))
     rows = [Row("cold", first, "s", goal=COLD_GOAL)]
     rows += [Row(f"· {phase}", seconds, "s") for phase, seconds in first_report["phases"].items()]
@@ -49,9 +49,10 @@ def shadow(root: Path) -> Path:
     return root
 
 
-def _play(bench: Bench, root: Path) -> tuple[float, dict[str, Any]]:
-    report, seconds = bench.probe("dry_run", BLUEPRINT, str(root))
+def played(bench: Bench, name: str, root: Path) -> tuple[float, dict[str, Any]]:
+    """The seconds and the report of a dry run of `name`, in a process of its own. Raises `ProbeFailed`."""
+    report, seconds = bench.probe("dry_run", name, str(root))
     if not report["passed"]:
         failed = [step["name"] for step in report["steps"] if not step["passed"]]
-        raise ProbeFailed(f"the dry run of {BLUEPRINT} did not pass: {failed or 'see `blueprint dry-run`'}")
+        raise ProbeFailed(f"the dry run of {name} did not pass: {failed or 'see `blueprint dry-run`'}")
     return seconds, report

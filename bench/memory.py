@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+
+NO_PROC = "No memory: this machine has no /proc to ask."
 
 
 def peak_mb() -> float:
@@ -12,7 +15,7 @@ def peak_mb() -> float:
 
     On Linux from /proc: there the `ru_maxrss` of a new process begins with what its parent had.
     """
-    found = _status("self", "VmHWM")
+    found = _kilobytes("self/status", "VmHWM")
     if found is not None:
         return found
     import resource
@@ -23,25 +26,54 @@ def peak_mb() -> float:
 
 def resident_mb(pid: int) -> float | None:
     """The memory of process `pid` that is resident now; None where there is no /proc to ask."""
-    return _status(str(pid), "VmRSS")
+    return _kilobytes(f"{pid}/status", "VmRSS")
+
+
+def family_mb(pid: int) -> float | None:
+    """The memory of process `pid` and all that descend from it; None where there is no /proc to ask.
+
+    A page that several processes share counts once: each of them has its part of it (Linux calls the sum the
+    proportional set size). By descent and not by process group, because PostgreSQL's processes leave theirs.
+    """
+    own = proportional_mb(pid)
+    if own is None:
+        return None
+    return own + sum(family_mb(child) or 0.0 for child in children(pid))
+
+
+def proportional_mb(pid: int) -> float | None:
+    """The memory of process `pid` alone, with its part of the pages that it shares with others."""
+    return _kilobytes(f"{pid}/smaps_rollup", "Pss")
 
 
 def workers_mb(pid: int) -> list[float]:
     """The resident memory of each child process of `pid`."""
-    found = []
+    return [resident for child in children(pid) if (resident := resident_mb(child)) is not None]
+
+
+def children(pid: int) -> Iterator[int]:
+    """The processes that `pid` has started and that still run."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             parent = int(stat.read_text().rpartition(")")[2].split()[1])
-        except (OSError, ValueError):
-            continue
-        if parent == pid and (resident := resident_mb(int(stat.parent.name))) is not None:
-            found.append(resident)
-    return found
+        except OSError:
+            continue  # it has ended meanwhile
+        if parent == pid:
+            yield int(stat.parent.name)
 
 
-def _status(process: str, field: str) -> float | None:
+def command(pid: int) -> str:
+    """The command line of process `pid`, "" when it has ended."""
     try:
-        text = Path(f"/proc/{process}/status").read_text()
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _kilobytes(file: str, field: str) -> float | None:
+    """The `field` of a file in /proc that counts in kB, as MB."""
+    try:
+        text = Path("/proc", file).read_text()
     except OSError:
         return None
     found = re.search(rf"^{field}:\s+(\d+) kB$", text, re.MULTILINE)

@@ -18,6 +18,7 @@ from workbench import catalogue, pages
 from workbench.assembly import Assembly, Resource, Stack
 from workbench.blueprint import Blueprint, Stage
 from workbench.diagram import mermaid
+from workbench.dryrun.mutation import prove
 from workbench.review import capacity, closure, cost
 from workbench.review.reachability import Reachability, table
 
@@ -157,6 +158,13 @@ def test_no_call_is_refused_that_the_scenario_did_not_expect(blueprint: Blueprin
 
 def test_every_grant_is_used(blueprint: Blueprint, played: Played) -> None:
     assert played(blueprint.name).unused_grants == []
+
+
+def test_every_grant_is_needed(blueprint: Blueprint) -> None:
+    """Each is taken away once, and the scenario notices; or it says why not. `blueprint iam` prints the same."""
+    proof = prove(blueprint)
+    assert [verdict for verdict in proof.verdicts if verdict.kind in ("survivor", "unused")] == []
+    assert proof.passed
 
 
 def test_parliament_finds_nothing_in_its_policies(blueprint: Blueprint, played: Played) -> None:

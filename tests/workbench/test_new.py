@@ -220,7 +220,10 @@ class Project:
             "stacks/__init__.py",
             "lambdas/__init__.py",
         ]
-        files += [f"tests/{name}" for name in ("__init__.py", "conftest.py", "test_every_blueprint.py")]
+        files += [
+            f"tests/{name}"
+            for name in ("__init__.py", "conftest.py", "policies.py", "test_every_blueprint.py")
+        ]
         for file in files:
             (root / file).parent.mkdir(exist_ok=True)
             shutil.copy(ROOT / file, root / file)

@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer._click.exceptions import ClickException
 
-from workbench.cli import capacity, cost, diagram, dry_run, list_, new, play, show
+from workbench.cli import capacity, cost, diagram, dry_run, iam, list_, new, play, show
 from workbench.errors import BlueprintError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
@@ -26,6 +26,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "show": show.command,
     "dry-run": dry_run.command,
     "play": play.command,
+    "iam": iam.command,
     "cost": cost.command,
     "capacity": capacity.command,
     "diagram": diagram.command,

@@ -91,7 +91,8 @@ def localise(stack: Stack, known: KnownTypes | None) -> Localised:
     for difference in skipped:
         del template["Resources"][difference.logical_id]
     _forget(template, {difference.logical_id for difference in skipped})
-    notes = _answer_parameters(template, stack.region)
+    # Our own offline AWS answers those parameters itself.
+    notes = _answer_parameters(template, stack.region) if known is None else ()
     if known is not None and any(map(_polls_a_stream, stack.resources.values())):
         notes = (*notes, STREAMS_NOTE)
     return Localised(template, tuple(substituted), tuple(skipped), notes, tuple(through_api))

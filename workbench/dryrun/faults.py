@@ -3,9 +3,10 @@
 Some are made with calls that AWS has too, and work there as they do offline. The others are made by our own
 offline AWS; elsewhere they raise `FaultUnavailable`, and `World.step` notes the step as not played.
 
-Those that strike calls, messages or processes yield a function that says how many they have struck so far,
-and raise `AssertionError` at the end when that is none: a step that nothing happened to has proven nothing.
-Numbers in brackets are cases of the catalogue of faults (RELIABILITY.md, 3.3).
+Those that strike calls, processes or the messages of a queue raise `AssertionError` at the end when they have
+struck none: a step that nothing happened to has proven nothing. What they yield, where they yield something, is a
+function that says how many they have struck so far.
+Numbers in brackets are cases of the catalogue of faults, docs/faults.md, which also names the test of each.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
-from workbench.dryrun.control import Control
+from workbench.dryrun.control import CommandRefused, Control
 
 Struck = Callable[[], int]
 
@@ -45,7 +46,7 @@ class Faults:
 
     @contextmanager
     def paused(self, function_arn: str) -> Iterator[None]:
-        """No invocation of the function runs: its reserved concurrency is 0 meanwhile."""
+        """No invocation of the function runs: its reserved concurrency is 0 meanwhile (13)."""
         functions = self._client("lambda")
         found = functions.get_function(FunctionName=function_arn)
         before = found.get("Concurrency", {}).get("ReservedConcurrentExecutions")
@@ -113,7 +114,7 @@ class Faults:
         share: float = 1.0,
         first: int | None = None,
     ) -> AbstractContextManager[Struck]:
-        """Calls take `seconds` longer (5)."""
+        """Calls take `seconds` longer (5, 20)."""
         how = _chosen(service, action, share, first)
         return self._struck("calls/strike", who=function, effect="slow", seconds=seconds, **how)
 
@@ -127,7 +128,7 @@ class Faults:
         first: int | None = None,
         seed: int = 1,
     ) -> AbstractContextManager[Struck]:
-        """The service refuses calls as too many, in its own words (4, 13); they are not carried out."""
+        """The service refuses calls as too many, in its own words (4, 18); they are not carried out."""
         how = _chosen(service, action, share, first, seed)
         return self._struck("calls/strike", who=function, effect="throttled", **how)
 
@@ -142,7 +143,7 @@ class Faults:
         first: int | None = None,
         seed: int = 1,
     ) -> AbstractContextManager[Struck]:
-        """The service fails calls with `status`, 500 or above (4); they are not carried out."""
+        """The service fails calls with `status`, 500 or above (4, 18, 19); they are not carried out."""
         how = _chosen(service, action, share, first, seed)
         return self._struck("calls/strike", who=function, effect="failing", status=status, **how)
 
@@ -165,7 +166,7 @@ class Faults:
     def worker_killed(
         self, function: str, *, after: int = 1, service: str | None = None, action: str | None = None
     ) -> AbstractContextManager[Struck]:
-        """The process is killed in the middle of an invocation (11).
+        """The process is killed in the middle of an invocation (11, 24).
 
         That is once, when its `after`-th call of `service` and `action` has been carried out and before it
         hears of it. In a batch of records that each make one such call, that is between two records.
@@ -181,7 +182,7 @@ class Faults:
         service: str | None = None,
         action: str | None = None,
     ) -> AbstractContextManager[Struck]:
-        """The process stands still, as one in a long garbage collection does, and goes on at the end (23).
+        """The process stands still, as one in a long garbage collection does, and goes on at the end (20, 23).
 
         Without `after`, that is whatever runs of the function now; at most 5 s are waited for it to run. With
         it, the process that makes the `after`-th call of `service` and `action`, once that is carried out.
@@ -205,7 +206,7 @@ class Faults:
 
     @contextmanager
     def delivered_again(self, source: str, *, times: int = 1, concurrent: bool = False) -> Iterator[Struck]:
-        """What has been delivered is delivered again (9, 16).
+        """What has been delivered is delivered again (9, 16, 27).
 
         From a standard queue each message `times` times, once its receiver has deleted it, or with
         `concurrent` while the first receiver has it still. From a stream or topic, the last batch that went
@@ -220,10 +221,11 @@ class Faults:
 
     @contextmanager
     def reordered(self, source: str, *, seconds: float = 0.5) -> Iterator[None]:
-        """What waits is delivered in another order (8, 16).
+        """What waits is delivered in another order (16, 27).
 
         From a standard queue latest first, once none has come for `seconds` (at most four times that). What
-        comes into a Kafka topic meanwhile is delivered at the end, partition by partition, the last one first.
+        comes into a Kafka topic meanwhile is delivered at the end, partition by partition, the last one first; within
+        a partition it keeps its order. A FIFO queue, a shard and a table's stream promise an order: they are refused.
         """
         if _is_queue(source):
             with self._disturbed(source, "reordered", seconds=seconds):
@@ -246,29 +248,49 @@ class Faults:
     # Servers, brokers, zones and regions.
 
     def stopped(self, kind: str, name: str) -> AbstractContextManager[None]:
-        """The server behind a resource is down: `kind` "redis" or "postgres", `name` the resource's (29)."""
+        """The server behind a resource is down (29): `kind` "redis" or "postgres", `name` the resource's.
+
+        Its connections end and new ones are refused. What a database has committed is there again at the end, and
+        what a cache with failover holds; any other cache comes back empty.
+        """
         return self._for_the_time(f"{kind}/stop", f"{kind}/start", name=name)
 
     def restarted(self, kind: str, name: str) -> None:
-        """The server behind a resource crashes and comes back at once; every connection to it ends (29)."""
+        """The server behind a resource crashes and comes back at once (29), with as much as after `stopped`.
+
+        Every connection to it ends.
+        """
         self._only_ours("restarted").call(f"{kind}/restart", name=name)
 
     def broker_down(self, cluster: str, broker: int) -> AbstractContextManager[None]:
-        """One broker of a Kafka cluster is down."""
+        """One broker of a Kafka cluster, named by the cluster's name and its number from 1, is down.
+
+        Its port refuses; the others lead its partitions until it is back.
+        """
         return self._for_the_time("kafka/stop_broker", "kafka/start_broker", name=cluster, broker=broker)
 
     @contextmanager
     def zone_lost(self, zone: str) -> Iterator[list[str]]:
-        """Everything in an availability zone ("us-east-1a") is down (30); yields the names of what was stopped."""
+        """The servers, brokers, machines, tasks and pods in an availability zone ("us-east-1a") are down (30).
+
+        Yields the names of what was stopped; raises `AssertionError` when nothing stands there. A Multi-AZ database
+        fails over, and does not fail back.
+        """
         control = self._only_ours("zone_lost")
         try:
-            yield list(control.call("zone/lose", zone=zone)["stopped"])
+            stopped = list(control.call("zone/lose", zone=zone)["stopped"])
+            if not stopped:
+                raise AssertionError(f"nothing stands in {zone}, so losing it proves nothing")
+            yield stopped
         finally:
             control.call("zone/restore", zone=zone)
 
     @contextmanager
     def region_cut_off(self, region: str) -> Iterator[None]:
-        """Nobody reaches the region (30): connections end without an answer, and none of its functions runs."""
+        """Nobody reaches the region's AWS (30): calls end without an answer, and none of its functions runs.
+
+        Databases, caches and brokers, which clients reach by connections of their own, go on.
+        """
         control = self._only_ours("region_cut_off")
         fault = control.call("region/cut", region=region)["fault"]
         try:
@@ -305,7 +327,12 @@ class Faults:
     @contextmanager
     def _for_the_time(self, begin: str, end: str, **arguments: Any) -> Iterator[None]:
         control = self._only_ours(begin)
-        control.call(begin, **arguments)
+        try:
+            control.call(begin, **arguments)
+        except CommandRefused:
+            with suppress(CommandRefused):  # it may have been carried out in part
+                control.call(end, **arguments)
+            raise
         try:
             yield
         finally:

@@ -197,7 +197,8 @@ class Kafka:
         self.pids: list[int] = []
         self.topics: dict[str, Topic] = {}
         self.up: set[int] = set()
-        self._lost: dict[str, list[int]] = {}  # by zone, the brokers that its loss took down
+        self._stopped: set[int] = set(self.brokers)  # each by itself, wherever it stands
+        self._lost: set[str] = set()  # zones
         self._coordinators: dict[tuple[str, str], int] = {}
         self.groups: dict[str, Group] = {}
         self.written = asyncio.Event()  # the next write, or change of leaders
@@ -246,38 +247,50 @@ class Kafka:
             self.up.clear()
 
     def stop_broker(self, broker: int) -> None:
-        """Stop one broker: its connections break, and its partitions get another leader."""
+        """Stop one broker, until `start_broker`: its connections break, and its partitions get another leader."""
         with self._changing:
-            if broker in self.up:
-                self.up.discard(broker)
-                self._order("down", broker)
-                for door in self._door_names():
-                    self._listeners[door, broker].close()
-                self._elect()
+            self._stopped.add(broker)
+            self._take_down(broker)
 
     def start_broker(self, broker: int) -> None:
-        """Start one broker again; it leads what it prefers to lead."""
+        """Start one broker again, where its zone is lost once that is back; it leads what it prefers to lead."""
         with self._changing:
-            if broker not in self.up:
-                self._order("up", broker)
-                self.up.add(broker)
-                self._elect()
-                for door in self._door_names():
-                    self._listeners[door, broker].open()
+            self._stopped.discard(broker)
+            self._bring_up(broker)
+
+    def _take_down(self, broker: int) -> None:
+        if broker in self.up:
+            self.up.discard(broker)
+            self._order("down", broker)
+            for door in self._door_names():
+                self._listeners[door, broker].close()
+            self._elect()
+
+    def _bring_up(self, broker: int) -> None:
+        if broker not in self.up | self._stopped and self.zones[broker - 1] not in self._lost:
+            self._order("up", broker)
+            self.up.add(broker)
+            self._elect()
+            for door in self._door_names():
+                self._listeners[door, broker].open()
 
     def lose_zone(self, zone: str) -> list[str]:
         """Stop the brokers in `zone`."""
-        brokers = [each for each in self.brokers if self.zones[each - 1] == zone and each in self.up]
-        for broker in brokers:
-            self.stop_broker(broker)
-        self._lost[zone] = self._lost.get(zone, []) + brokers
+        with self._changing:
+            self._lost.add(zone)
+            brokers = [each for each in self.brokers if self.zones[each - 1] == zone and each in self.up]
+            for broker in brokers:
+                self._take_down(broker)
         return [f"broker {each} of {self.name}" for each in brokers]
 
     def restore_zone(self, zone: str) -> list[str]:
-        """Start the brokers that the loss of `zone` took down."""
-        brokers = self._lost.pop(zone, [])
-        for broker in brokers:
-            self.start_broker(broker)
+        """Start the brokers in `zone`, except those that were stopped by themselves."""
+        with self._changing:
+            self._lost.discard(zone)
+            standing = [each for each in self.brokers if self.zones[each - 1] == zone]
+            brokers = [each for each in standing if each not in self.up | self._stopped]
+            for broker in brokers:
+                self._bring_up(broker)
         return [f"broker {each} of {self.name}" for each in brokers]
 
     def bootstrap(self, door: str = INSIDE.name) -> str | None:

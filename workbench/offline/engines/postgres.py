@@ -107,6 +107,7 @@ class Postgres:
         self._folder = surroundings().folder / "postgres" / name
         self.data = self._folder / "data"
         self._process: subprocess.Popen[bytes] | None = None
+        self._wanted = False  # whether it is to run, wherever there is a node for it
         self._data_handle = -1
 
     # What the front ends ask.
@@ -175,8 +176,15 @@ class Postgres:
         (snapshot / "backup_label").write_text(label or "")
 
     def start(self) -> None:
-        """Start the server and open its addresses. Nothing happens when it runs, or has no primary to run on."""
-        if not self.running and self.nodes and not self.nodes[0].lost:
+        """Start the server and open its addresses. It waits for its zones where it has no node to run on."""
+        self._wanted = True
+        self._resume()
+
+    def _resume(self) -> None:
+        """Start the server if it is to run and a node stands: the primary, or where that is lost the next one."""
+        standing = [each for each in self.nodes if each.promotable and not each.lost]
+        if self._wanted and standing and not self.running:
+            self._promote(standing[0])
             self._clear_after_a_crash()
             self._write_access_rules()
             with open(self._folder / "log", "ab") as log:
@@ -188,7 +196,11 @@ class Postgres:
         self.open_front_ends()
 
     def stop(self) -> None:
-        """End the server at once, as a crash would, and close its addresses."""
+        """End the server at once, as a crash would, and close its addresses; it stays down until `start`."""
+        self._wanted = False
+        self._end()
+
+    def _end(self) -> None:
         for each in self.front_ends.values():
             each.close()
         if self._process is not None:
@@ -217,33 +229,34 @@ class Postgres:
         lost = [each for each in self.nodes if each.zone == zone and not each.lost]
         for each in lost:
             each.lost = True
-        if self.nodes[0].lost and self.running:
-            successor = next((each for each in self.nodes if each.promotable and not each.lost), None)
-            if successor is None:
-                self.stop()
-            else:
-                self.fail_over(successor.name)
+        if self.running and self.nodes[0].lost:
+            self._end()
+            self._resume()
         elif self.running:
             self.open_front_ends()
         return [each.name for each in lost]
 
     def restore_zone(self, zone: str) -> list[str]:
-        """Bring the nodes in `zone` back; a database that had stopped with them starts."""
+        """Bring the nodes in `zone` back; a database that went down with them starts."""
         restored = [each for each in self.nodes if each.zone == zone and each.lost]
         for each in restored:
             each.lost = False
         if restored:
-            self.start()
+            self._resume()
         return [each.name for each in restored]
 
     def fail_over(self, name: str) -> None:
         """Make the node `name` the primary: a short outage, which breaks every connection."""
         successor = next(each for each in self.nodes if each.name == name)
         self.stop()
-        self.nodes.remove(successor)
-        self.nodes.insert(0, successor)
-        self._on_failover(successor)
+        self._promote(successor)
         self.start()
+
+    def _promote(self, successor: Node) -> None:
+        if successor is not self.nodes[0]:
+            self.nodes.remove(successor)
+            self.nodes.insert(0, successor)
+            self._on_failover(successor)
 
     def restart(self) -> None:
         """Stop and start, as a reboot does."""

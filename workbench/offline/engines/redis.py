@@ -189,6 +189,7 @@ class Redis:
         self.ignored: list[str] = []  # settings that this version of Redis does not know
         self._process: subprocess.Popen[bytes] | None = None
         self._lost: set[str] = set()
+        self._wanted = False  # whether it is to run, where there is a node for it
         self._secret = secrets.token_hex()  # of the engine's own user, and of users who come with a token
         self._server_port = _port_for_a_cluster() if self.clustered else free_port()
         self._front = Listener(self._serve, tls=True) if self.tls else None
@@ -198,8 +199,14 @@ class Redis:
     def start(self) -> None:
         """Start the server and its listener. Raises `RuntimeError` when it does not answer in time.
 
-        A clustered server serves its slots two seconds after it started; its listener holds connections until.
+        Where the zones of its nodes are lost, it starts when they are back. A clustered server serves its slots two
+        seconds after it started; its listener holds connections until.
         """
+        self._wanted = True
+        if self._stands():
+            self._run()
+
+    def _run(self) -> None:
         if self._process is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._write_users()
@@ -215,7 +222,11 @@ class Redis:
             self._front.open()
 
     def stop(self) -> None:
-        """Kill the server, and refuse connections."""
+        """Kill the server, and refuse connections, until `start`."""
+        self._wanted = False
+        self._end()
+
+    def _end(self) -> None:
         if self._front:
             self._front.close()
         if self._process is not None:
@@ -240,21 +251,26 @@ class Redis:
         if zone not in self.zones or zone in self._lost:
             return []
         self._lost.add(zone)
-        left = [each for each in self.zones if each not in self._lost]
-        if left and (self.failover or zone != self.zones[0]):
-            return [f"a node of {self.name}, which goes on in {left[0]}"]
-        self.stop()
+        if self._stands():
+            left = next(each for each in self.zones if each not in self._lost)
+            return [f"a node of {self.name}, which goes on in {left}"]
+        self._end()
         return [self.name]
 
     def restore_zone(self, zone: str) -> list[str]:
-        """Bring the nodes in `zone` back, and start the cache if it had stopped."""
+        """Bring the nodes in `zone` back, and start the cache if it went down with them."""
         if zone not in self._lost:
             return []
         self._lost.discard(zone)
-        if self._process is not None or (not self.failover and self.zones[0] in self._lost):
+        if self._process is not None or not self._wanted or not self._stands():
             return []
-        self.start()
+        self._run()
         return [self.name]
+
+    def _stands(self) -> bool:
+        """Whether a node is left that can be the primary: with failover any, else the first."""
+        candidates = self.zones if self.failover else self.zones[:1]
+        return any(each not in self._lost for each in candidates)
 
     def _command(self) -> list[str]:
         options = {

@@ -16,22 +16,21 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
+from patterns.container_program import ContainerProgram
 from patterns.deployment_step import DeploymentStep
-from patterns.image_repository import ImageRepository
 from patterns.network import HTTPS, ZONES, Network
+from patterns.service_manifests import service_manifests
 from patterns.service_role import ServiceRole
-from patterns.traffic import WebTraffic, at_least, declare
+from patterns.traffic import at_least, declare
 from workbench.workload import Figure
 
 VERSION = "1.35"
 ADDONS = ("vpc-cni", "kube-proxy", "coredns", "eks-pod-identity-agent", "metrics-server")
 ADMIN = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy"
-CPU_TARGET_PERCENT = 60
 # Of the service on a t4g.small: seven times 192 MiB are what its memory leaves, less one for those of the cluster.
 PODS_A_NODE = 6
 PODS_OF_EACH_NODE, PODS_OF_THE_CLUSTER = 3, 4  # network, proxy and identity; CoreDNS and metrics, twice each
 ONE = Figure(Decimal(1), "1")
-ZONE_LABEL = "topology.kubernetes.io/zone"  # on nodes, and since 1.35 on pods too
 _CLUSTER_POLICIES = (
     "AmazonEKSClusterPolicy",
     "AmazonEKSComputePolicy",
@@ -46,7 +45,7 @@ _NODE_POLICIES = ("AmazonEKSWorkerNodePolicy", "AmazonEKS_CNI_Policy", "AmazonEC
 
 @jsii.implements(iam.IGrantable)
 class KubernetesService(Construct):
-    """`image` in a Deployment, under a role by Pod Identity, scaled on its CPU, behind an Ingress.
+    """`program` in a Deployment, under a role by Pod Identity, scaled on its CPU, behind an Ingress.
 
     The nodes are a managed group in the private subnets. The load balancer comes from EKS itself (Auto Mode's
     load balancing; of its node pools there is none). A step of the deployment applies the manifests, from inside
@@ -60,19 +59,13 @@ class KubernetesService(Construct):
         id: str,
         *,
         network: Network,
-        image: ImageRepository,
-        image_tag: str,
-        environment: Mapping[str, str],
-        traffic: WebTraffic,
-        port: int = 8080,
-        health_path: str = "/health",
-        ready_path: str = "/health",
+        program: ContainerProgram,
         name: str = "service",
         node_type: str = "t4g.small",
     ) -> None:
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
-        self._name, self._port, self._paths = name, port, (health_path, ready_path)
+        self._name, traffic = name, program.traffic
         serving = traffic.requests.peak_per_second / traffic.requests_per_second_per_instance
         self._pods = max(ZONES, ceil(serving.value))
         self._count = max(ZONES, ceil(self._pods / PODS_A_NODE))
@@ -86,7 +79,7 @@ class KubernetesService(Construct):
         group = ec2.SecurityGroup.from_security_group_id(
             self, "ClusterGroup", self.cluster.attr_cluster_security_group_id, allow_all_outbound=True
         )
-        self.connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(port))
+        self.connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(program.port))
         identity = eks.CfnPodIdentityAssociation(
             self,
             "PodIdentity",
@@ -95,7 +88,7 @@ class KubernetesService(Construct):
             service_account=name,
             role_arn=self._role.role_arn,
         )
-        manifests = self._manifests(f"{image.repository_uri_for_tag(image_tag)}", environment)
+        manifests = service_manifests(program, name=name, fewest=ZONES, most=max(2 * ZONES, self._pods))
         self.step = self._apply(network, manifests)
         self.step.resource.node.add_dependency(nodes, identity, self._role)  # a pod's first call is granted
         self.host = self.step.resource.get_att_string("Host")
@@ -221,146 +214,6 @@ class KubernetesService(Construct):
         self.connections.allow_from(step.worker.connections, HTTPS, "the step that applies the manifests")
         return step
 
-    def _manifests(self, image: str, environment: Mapping[str, str]) -> list[dict[str, Any]]:
-        """What is applied, in this order."""
-        name, labels = self._name, {"app": self._name}
-        here = {"name": name, "namespace": name}
-        variables: list[dict[str, Any]] = [
-            {"name": key, "value": value} for key, value in sorted(environment.items())
-        ]
-        variables += [
-            {"name": "PORT", "value": str(self._port)},
-            {"name": "POD_NAME", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}},
-            {
-                "name": "NODE_ZONE",
-                "valueFrom": {"fieldRef": {"fieldPath": f"metadata.labels['{ZONE_LABEL}']"}},
-            },
-        ]
-        healthy, ready = (
-            {"httpGet": {"path": path, "port": self._port}, "periodSeconds": 10, "timeoutSeconds": 5}
-            for path in self._paths
-        )
-        container = {
-            "name": name,
-            "image": image,
-            "ports": [{"containerPort": self._port}],
-            "env": variables,
-            "resources": {
-                "requests": {"cpu": "250m", "memory": "192Mi"},
-                "limits": {"memory": "384Mi"},
-            },
-            "livenessProbe": {**healthy, "initialDelaySeconds": 10},
-            "readinessProbe": ready,
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
-        }
-        pod = {
-            "serviceAccountName": name,
-            "automountServiceAccountToken": False,
-            "securityContext": {
-                "runAsNonRoot": True,
-                "runAsUser": 1000,
-                "seccompProfile": {"type": "RuntimeDefault"},
-            },
-            "topologySpreadConstraints": [
-                {
-                    "maxSkew": 1,
-                    "topologyKey": ZONE_LABEL,
-                    "whenUnsatisfiable": "ScheduleAnyway",
-                    "labelSelector": {"matchLabels": labels},
-                }
-            ],
-            "containers": [container],
-        }
-        path = {
-            "path": "/",
-            "pathType": "Prefix",
-            "backend": {"service": {"name": name, "port": {"number": 80}}},
-        }
-        return [
-            _manifest("v1", "Namespace", {"name": name}),
-            _manifest("v1", "ServiceAccount", here),
-            _manifest(
-                "eks.amazonaws.com/v1",
-                "IngressClassParams",
-                {"name": "alb"},
-                spec={"scheme": "internet-facing"},
-            ),
-            _manifest(
-                "networking.k8s.io/v1",
-                "IngressClass",
-                {"name": "alb"},
-                spec={
-                    "controller": "eks.amazonaws.com/alb",
-                    "parameters": {
-                        "apiGroup": "eks.amazonaws.com",
-                        "kind": "IngressClassParams",
-                        "name": "alb",
-                    },
-                },
-            ),
-            _manifest(
-                "apps/v1",
-                "Deployment",
-                here,
-                spec={
-                    "replicas": ZONES,
-                    "selector": {"matchLabels": labels},
-                    "strategy": {
-                        "type": "RollingUpdate",
-                        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
-                    },
-                    "template": {"metadata": {"labels": labels}, "spec": pod},
-                },
-            ),
-            _manifest(
-                "v1",
-                "Service",
-                here,
-                spec={"selector": labels, "ports": [{"port": 80, "targetPort": self._port}]},
-            ),
-            _manifest(
-                "networking.k8s.io/v1",
-                "Ingress",
-                {
-                    **here,
-                    "annotations": {
-                        "alb.ingress.kubernetes.io/target-type": "ip",
-                        "alb.ingress.kubernetes.io/healthcheck-path": self._paths[1],
-                    },
-                },
-                spec={"ingressClassName": "alb", "rules": [{"http": {"paths": [path]}}]},
-            ),
-            _manifest(
-                "autoscaling/v2",
-                "HorizontalPodAutoscaler",
-                here,
-                spec={
-                    "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-                    "minReplicas": ZONES,
-                    "maxReplicas": max(2 * ZONES, self._pods),
-                    "metrics": [
-                        {
-                            "type": "Resource",
-                            "resource": {
-                                "name": "cpu",
-                                "target": {"type": "Utilization", "averageUtilization": CPU_TARGET_PERCENT},
-                            },
-                        }
-                    ],
-                },
-            ),
-            _manifest(
-                "policy/v1",
-                "PodDisruptionBudget",
-                here,
-                spec={"maxUnavailable": 1, "selector": {"matchLabels": labels}},
-            ),
-        ]
-
     def _acknowledge(self, production: bool) -> None:
         for log in _LOGS:
             acknowledge(
@@ -374,7 +227,3 @@ class KubernetesService(Construct):
                 "AwsSolutions-EKS1",
                 "a sandbox's API answers to the world, to those whom IAM lets in",
             )
-
-
-def _manifest(version: str, kind: str, metadata: Mapping[str, Any], **rest: Any) -> dict[str, Any]:
-    return {"apiVersion": version, "kind": kind, "metadata": dict(metadata), **rest}

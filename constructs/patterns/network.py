@@ -12,7 +12,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.traffic import declare
+from patterns.traffic import NetworkTraffic, declare
 from workbench.workload import HOURS_PER_MONTH, Figure
 
 ZONES = 3
@@ -35,8 +35,7 @@ class Network(Construct):
     S3 and DynamoDB have gateway endpoints, which cost nothing. An interface endpoint costs $0.01 an hour in each
     zone and saves $0.035 a gigabyte: it pays from 626 GB a month on in three zones, and `reach` makes one then.
 
-    `outbound_gb` goes out through the NAT in a month, `cross_zone_gb` from one zone to another. Attributes:
-    `vpc`, `public`, `private`, `isolated` (subnet selections).
+    Attributes: `vpc`, `public`, `private`, `isolated` (subnet selections).
     """
 
     def __init__(
@@ -44,11 +43,7 @@ class Network(Construct):
         scope: Construct,
         id: str,
         *,
-        outbound_gb: Figure,
-        cross_zone_gb: Figure,
-        flow_log_gb: Figure,
-        internet_gb: Figure,
-        outbound_connections: Figure,
+        traffic: NetworkTraffic,
         nat: Nat | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
@@ -89,8 +84,8 @@ class Network(Construct):
         self.public = self.vpc.select_subnets(subnet_group_name="Public")
         self.private = self.vpc.select_subnets(subnet_group_name="Private")
         self.isolated = self.vpc.select_subnets(subnet_group_name="Isolated")
-        self._declare(outbound_gb, outbound_connections, internet_gb, cross_zone_gb)
-        self._log_flows(flow_log_gb, log_retention)
+        self._declare(traffic)
+        self._log_flows(traffic.flow_log_gb, log_retention)
         if self._provider is not None:
             self._guard_instance(self._provider)
 
@@ -149,16 +144,18 @@ class Network(Construct):
             }.items():
                 acknowledge(instance, f"AwsSolutions-{rule}", reason)
 
-    def _declare(
-        self, outbound_gb: Figure, connections: Figure, internet_gb: Figure, cross_zone_gb: Figure
-    ) -> None:
-        declare(self.vpc, cross_zone_gb_per_month=cross_zone_gb, egress_gb_per_month=internet_gb)
+    def _declare(self, traffic: NetworkTraffic) -> None:
+        declare(
+            self.vpc,
+            cross_zone_gb_per_month=traffic.cross_zone_gb,
+            egress_gb_per_month=traffic.internet_gb,
+        )
         gateways = [child for child in self.vpc.node.find_all() if isinstance(child, ec2.CfnNatGateway)]
         for gateway in gateways:
             declare(
                 gateway,
-                processed_gb_per_month=outbound_gb / len(gateways),
-                peak_connections=connections / len(gateways),
+                processed_gb_per_month=traffic.outbound_gb / len(gateways),
+                peak_connections=traffic.outbound_connections / len(gateways),
             )
 
     def _log_flows(self, flow_log_gb: Figure, retention: logs.RetentionDays) -> None:

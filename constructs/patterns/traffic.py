@@ -71,6 +71,21 @@ class KafkaTraffic:
 
 
 @dataclass(frozen=True)
+class NetworkTraffic:
+    """What crosses a network's borders in a month, in gigabytes, and the connections through its NAT at the peak.
+
+    `outbound_gb` goes out through the NAT, to AWS's APIs or the internet, of which `internet_gb` to the latter
+    without passing an edge; `cross_zone_gb` goes from one zone to another.
+    """
+
+    outbound_gb: Figure
+    internet_gb: Figure
+    outbound_connections: Figure
+    cross_zone_gb: Figure
+    flow_log_gb: Figure
+
+
+@dataclass(frozen=True)
 class WebTraffic:
     """What a web tier is asked: requests, their bytes both ways, and how many one instance serves a second."""
 

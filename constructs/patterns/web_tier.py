@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from decimal import Decimal
 from math import ceil
 
@@ -18,7 +17,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.image_repository import ImageRepository
+from patterns.container_program import ContainerProgram
 from patterns.network import ZONES, Network
 from patterns.traffic import WebTraffic, at_least, declare
 from workbench.workload import NEVER, SECONDS_PER_MONTH
@@ -31,7 +30,7 @@ FIRST_START = Duration.minutes(10)  # an instance whose image nobody has pushed 
 
 @jsii.implements(iam.IGrantable)
 class WebTier(Construct):
-    """Instances in the private subnets run `image` under one role; a load balancer in the public ones finds them.
+    """Instances in the private subnets run `program` under one role; a load balancer in the public ones finds them.
 
     Nobody signs in to an instance with a key: Session Manager is there for that. The load balancer answers only
     to whoever knows `secret` (a distribution does, in the header `SECRET_HEADER`). At least one instance a zone
@@ -46,24 +45,19 @@ class WebTier(Construct):
         id: str,
         *,
         network: Network,
-        image: ImageRepository,
-        image_tag: str,
-        environment: Mapping[str, str],
-        traffic: WebTraffic,
-        port: int = 8080,
-        health_path: str = "/health",
+        program: ContainerProgram,
         instance_type: str = "t4g.micro",
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
-        self._image, self._tag, self._environment, self._port = image, image_tag, environment, port
+        self._program, traffic = program, program.traffic
         self.log_group = logs.LogGroup(
             self, "Logs", retention=log_retention, removal_policy=stack.removal_policy
         )
         self._role = self._instance_role()
         group = network.security_group(self, f"{id}: the instances", calls_aws=True)
-        self.connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(port))
+        self.connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(program.port))
         serving = traffic.requests.peak_per_second / traffic.requests_per_second_per_instance
         # What is left when a zone is away must carry the peak.
         most = max(2 * ZONES, ceil(serving.value * ZONES / (ZONES - 1)))
@@ -94,8 +88,8 @@ class WebTier(Construct):
             removal_policy=RemovalPolicy.DESTROY,
         )
         self.balancer = self._load_balancer(network)
-        self.targets = self._listen(network, health_path)
-        self.connections.allow_from(self.balancer, ec2.Port.tcp(port), "the load balancer")
+        self.targets = self._listen(network)
+        self.connections.allow_from(self.balancer, ec2.Port.tcp(program.port), "the load balancer")
         self.group.scale_on_request_count(
             "Requests",
             target_requests_per_minute=float(traffic.requests_per_second_per_instance.value * 60 * FILLED),
@@ -110,7 +104,7 @@ class WebTier(Construct):
 
     def _instance_role(self) -> iam.Role:
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
-        self._image.allow_pulling(role)
+        self._program.images.allow_pulling(role)
         # What Session Manager's agent calls; the channels take no resource.
         role.add_to_policy(
             iam.PolicyStatement(
@@ -157,14 +151,14 @@ class WebTier(Construct):
     def _user_data(self) -> ec2.UserData:
         """Docker, the program's environment, and a unit that pulls and runs the image, again and again if need be."""
         registry = f"{Aws.ACCOUNT_ID}.dkr.ecr.{Aws.REGION}.{Aws.URL_SUFFIX}"
-        image = self._image.repository_uri_for_tag(self._tag)
-        lines = "\n".join(f"{name}={value}" for name, value in sorted(self._environment.items()))
+        image = self._program.image
+        lines = "\n".join(f"{name}={value}" for name, value in sorted(self._program.environment.items()))
         data = ec2.UserData.for_linux()
         data.add_commands(
             "set -euo pipefail",
             "dnf install --assumeyes docker",
             "systemctl enable --now docker",
-            f"cat > /etc/service.env <<'EOF'\n{lines}\nPORT={self._port}\nEOF",
+            f"cat > /etc/service.env <<'EOF'\n{lines}\nPORT={self._program.port}\nEOF",
             "cat > /etc/systemd/system/service.service <<'EOF'\n"
             "[Unit]\nAfter=docker.service\nRequires=docker.service\n"
             "[Service]\nRestart=always\nRestartSec=15\nTimeoutStartSec=300\n"
@@ -198,17 +192,17 @@ class WebTier(Construct):
         )
         return balancer
 
-    def _listen(self, network: Network, health_path: str) -> elbv2.ApplicationTargetGroup:
+    def _listen(self, network: Network) -> elbv2.ApplicationTargetGroup:
         targets = elbv2.ApplicationTargetGroup(
             self,
             "Targets",
             vpc=network.vpc,
-            port=self._port,
+            port=self._program.port,
             protocol=elbv2.ApplicationProtocol.HTTP,
             targets=[self.group],
             deregistration_delay=Duration.seconds(30),
             health_check=elbv2.HealthCheck(
-                path=health_path,
+                path=self._program.health_path,
                 interval=Duration.seconds(10),
                 timeout=Duration.seconds(5),
                 healthy_threshold_count=2,

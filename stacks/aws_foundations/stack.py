@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import App, Aws, CfnOutput, Duration
+from aws_cdk import aws_ec2 as ec2
 
 from lambdas.aws_foundations.settings import TOPIC, TOPIC_PARTITIONS, ServiceSettings, Settings
 from patterns.backups import Backups
@@ -10,6 +11,7 @@ from patterns.blueprint_stack import BlueprintStack
 from patterns.bucket import Bucket
 from patterns.cache import Cache
 from patterns.cdn import Cdn
+from patterns.container_program import ContainerProgram
 from patterns.dead_letters import DeadLetters
 from patterns.domain import Domain
 from patterns.image_repository import ImageRepository
@@ -38,15 +40,8 @@ class AwsFoundations(BlueprintStack):
         image_tag = str(app.node.try_get_context("image_tag") or "v1")
 
         # The network: who stands where, and the only ways in and out.
-        network = Network(
-            self,
-            "Network",
-            outbound_gb=traffic.outbound_gb,
-            cross_zone_gb=traffic.cross_zone_gb,
-            flow_log_gb=traffic.flow_log_gb,
-            internet_gb=traffic.internet_gb,
-            outbound_connections=traffic.outbound_connections,
-        )
+        network = Network(self, "Network", traffic=traffic.network)
+        network.reach(ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, traffic.log_gb)
 
         # Stores. A row is the truth about an entry; the item, the object and the record follow it.
         database = Postgres(
@@ -84,25 +79,9 @@ class AwsFoundations(BlueprintStack):
             cache_port=cache.port,
             cache_token_secret_arn=cache.token.secret_arn,
         ).as_environment()
-        web = WebTier(
-            self,
-            "Web",
-            network=network,
-            image=images,
-            image_tag=image_tag,
-            environment=environment,
-            traffic=traffic.web,
-        )
-        pods = KubernetesService(
-            self,
-            "Kubernetes",
-            network=network,
-            image=images,
-            image_tag=image_tag,
-            environment=environment,
-            traffic=traffic.web,
-            name="guestbook",
-        )
+        program = ContainerProgram(images, image_tag, environment, traffic.web)
+        web = WebTier(self, "Web", network=network, program=program)
+        pods = KubernetesService(self, "Kubernetes", network=network, program=program, name="guestbook")
         count = PythonFunction(
             self,
             "Count",
@@ -151,13 +130,11 @@ class AwsFoundations(BlueprintStack):
         counted.allow(count, "PutItem")
         parked.allow_sending(count)
 
-        # Backups and alarms.
+        # Backups and alarms. DynamoDB itself goes back to any second of the last 35 days.
         Backups(
             self,
             "Backups",
-            resource_arns=[
-                database.instance.instance_arn
-            ],  # DynamoDB restores to any second of 35 days itself
+            resource_arns=[database.instance.instance_arn],
             stored_gb=traffic.backups_gb,
         )
         operations = Operations(self, "Operations")

@@ -9,6 +9,7 @@ from patterns.traffic import (
     DatabaseTraffic,
     FunctionTraffic,
     KafkaTraffic,
+    NetworkTraffic,
     TableTraffic,
     WebTraffic,
     at_least,
@@ -30,16 +31,18 @@ class Traffic:
         written_gb = gigabytes(self.written.per_month, of("request_bytes"))
         answered_gb = gigabytes(self.requests.per_month, of("response_bytes"))
 
-        self.outbound_gb = answered_gb * of("out_through_nat")
-        self.cross_zone_gb = written_gb * of("across_zones")
-        self.flow_log_gb = gigabytes(self.requests.per_month * of("refused"), of("flow_log_bytes"))
         self.log_gb = gigabytes(self.requests.per_month, of("log_bytes"))
 
         rows_gb = load.stored_gb("write", "row_bytes", "entries_kept_days")
         serving = self.requests.peak_per_second / of("requests_per_instance")
         programs = at_least(TIERS * ZONES, serving * TIERS)
-        self.outbound_connections = programs * of("connections_out")
-        self.internet_gb = NEVER.per_month  # visitors are answered by the edge, and AWS is not the internet
+        self.network = NetworkTraffic(
+            outbound_gb=answered_gb * of("out_through_nat"),
+            internet_gb=NEVER.per_month,  # visitors are answered by the edge, and AWS is not the internet
+            outbound_connections=programs * of("connections_out"),
+            cross_zone_gb=written_gb * of("across_zones"),
+            flow_log_gb=gigabytes(self.requests.per_month * of("refused"), of("flow_log_bytes")),
+        )
         self.database = DatabaseTraffic(
             stored_gb=rows_gb,
             peak_connections=programs * of("connections_per_instance"),

@@ -17,6 +17,7 @@ from patterns.blueprint_stack import BlueprintStack
 from patterns.bucket import Bucket
 from patterns.cache import Cache
 from patterns.cdn import Cdn
+from patterns.container_program import ContainerProgram
 from patterns.dead_letters import DeadLetters
 from patterns.deployment_step import DeploymentStep
 from patterns.domain import Domain
@@ -35,6 +36,7 @@ from patterns.traffic import (
     DatabaseTraffic,
     FunctionTraffic,
     KafkaTraffic,
+    NetworkTraffic,
     WebTraffic,
     at_least,
 )
@@ -49,9 +51,8 @@ class Ground:
 
     def __init__(self, stack: BlueprintStack, rate: Rate, load: Load, **network: Any) -> None:
         self.stack, self.rate, self.load, self.one = stack, rate, load, load.quantity("one")
-        named = ("internet_gb", "outbound_gb", "outbound_connections", "cross_zone_gb", "flow_log_gb")
-        figures = dict.fromkeys(named, self.one)
-        self.network = Network(stack, "Network", **{**figures, **network})
+        traffic = NetworkTraffic(self.one, self.one, self.one, self.one, self.one)
+        self.network = Network(stack, "Network", traffic=traffic, **network)
 
     @property
     def template(self) -> Template:
@@ -112,29 +113,16 @@ class Ground:
     def web_traffic(self, per_instance: str = "5") -> WebTraffic:
         return WebTraffic(self.rate, self.one, self.one * per_instance, self.one)
 
-    def web(self, images: ImageRepository | None = None, per_instance: str = "5", **rest: Any) -> WebTier:
-        return WebTier(
-            self.stack,
-            "Web",
-            network=self.network,
-            image=images or self.images(),
-            image_tag="v7",
-            environment={"NAME": "value"},
-            traffic=self.web_traffic(per_instance),
-            **rest,
-        )
+    def program(self, per_instance: str = "5", **rest: Any) -> ContainerProgram:
+        traffic = self.web_traffic(per_instance)
+        return ContainerProgram(self.images(), "v7", {"NAME": "value"}, traffic, **rest)
 
-    def kubernetes(self, **rest: Any) -> KubernetesService:
-        return KubernetesService(
-            self.stack,
-            "Kubernetes",
-            network=self.network,
-            image=self.images(),
-            image_tag="v7",
-            environment={"NAME": "value"},
-            traffic=self.web_traffic(),
-            **rest,
-        )
+    def web(self, program: ContainerProgram | None = None, **rest: Any) -> WebTier:
+        return WebTier(self.stack, "Web", network=self.network, program=program or self.program(), **rest)
+
+    def kubernetes(self, program: ContainerProgram | None = None, **rest: Any) -> KubernetesService:
+        chosen = program or self.program()
+        return KubernetesService(self.stack, "Kubernetes", network=self.network, program=chosen, **rest)
 
     def cdn(self, web: WebTier, **rest: Any) -> Cdn:
         return Cdn(
@@ -358,8 +346,7 @@ class TestWebTier:
 
     def test_with_everything_said(self, sandbox: Ground) -> None:
         sandbox.web(
-            port=9000,
-            health_path="/alive",
+            sandbox.program(port=9000, health_path="/alive"),
             instance_type="c7g.large",
             log_retention=logs.RetentionDays.ONE_DAY,
         )
@@ -369,7 +356,9 @@ class TestWebTier:
         assert data["InstanceType"] == "c7g.large"
 
     def test_what_is_left_when_a_zone_is_away_carries_the_peak(self, ground: Ground) -> None:
-        ground.web(per_instance="1")  # ten a second at the peak: ten machines, of which a third may be away
+        ground.web(
+            ground.program("1")
+        )  # ten a second at the peak: ten machines, of which a third may be away
         assert ground.properties("AWS::AutoScaling::AutoScalingGroup")["MaxSize"] == "15"
 
     def test_its_user_data_runs_the_image_with_its_environment(self, ground: Ground) -> None:
@@ -394,9 +383,8 @@ class TestKubernetesService:
         assert {"Deployment", "Service", "Ingress", "HorizontalPodAutoscaler"} <= set(kinds)
 
     def test_with_everything_said(self, sandbox: Ground) -> None:
-        sandbox.kubernetes(
-            port=9000, health_path="/alive", ready_path="/ready", name="orders", node_type="m7g.large"
-        )
+        program = sandbox.program(port=9000, health_path="/alive", ready_path="/ready")
+        sandbox.kubernetes(program, name="orders", node_type="m7g.large")
         assert sandbox.properties("AWS::EKS::Cluster")["ResourcesVpcConfig"]["EndpointPublicAccess"] is True
         assert sandbox.properties("AWS::EKS::Nodegroup")["InstanceTypes"] == ["m7g.large"]
         [deployment] = [each for each in self._manifests(sandbox) if each["kind"] == "Deployment"]

@@ -25,6 +25,8 @@ from workbench.review.reachability import Reachability, table
 Golden = Callable[[Path, str], None]
 # What may be granted on `*`, with why: "Actions, resources, and condition keys for AWS services" has the rest.
 TAKE_NO_RESOURCE = {
+    "ec2:AssignPrivateIpAddresses": "Lambda's interfaces in a network, which are not there yet",
+    "ec2:UnassignPrivateIpAddresses": "the same",
     "ec2:CreateNetworkInterface": "Lambda's pollers in a network; the interface is not there yet",
     "ec2:DeleteNetworkInterface": "the same, and its name is not known when the policy is written",
     "ec2:DescribeNetworkInterfaces": "EC2's descriptions take no resource",
@@ -339,6 +341,24 @@ def test_the_internet_reaches_load_balancers_and_nothing_else(production: Assemb
     for name, standings in reachability.members().items():
         if name not in balancers:
             assert "public" not in standings, f"{name} stands in a public subnet"
+
+
+def test_security_groups_are_described_as_ec2_takes_it(production: Assembly) -> None:
+    """At most 255 characters of these; CloudFormation's schemas and cfn-lint let others pass, EC2 does not."""
+    taken = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{0,255}")
+    for kind, names in (
+        ("AWS::EC2::SecurityGroup", ("GroupDescription",)),
+        ("AWS::EC2::SecurityGroupIngress", ("Description",)),
+        ("AWS::EC2::SecurityGroupEgress", ("Description",)),
+    ):
+        for each in _all(production, kind):
+            rules = [
+                *each.properties.get("SecurityGroupIngress", []),
+                *each.properties.get("SecurityGroupEgress", []),
+            ]
+            said = [each.properties.get(name, "") for name in names]
+            said += [rule.get("Description", "") for rule in rules]
+            assert [words for words in said if not taken.fullmatch(str(words))] == [], each.name
 
 
 def test_a_network_is_logged_and_has_its_free_endpoints(production: Assembly) -> None:

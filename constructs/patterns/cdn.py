@@ -20,6 +20,8 @@ from workbench.workload import Figure, Rate, gigabytes
 # AWS's own rules: what everybody is attacked with, and addresses that are known for it.
 MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputationList")
 FIVE_MINUTES = 300
+# Rules that only count: this one refuses every body over 8 KB, whatever the service takes.
+COUNTED = {"AWSManagedRulesCommonRuleSet": ("SizeRestrictions_BODY",)}
 
 
 class Cdn(Construct):
@@ -104,7 +106,7 @@ class Cdn(Construct):
                 override_action=wafv2.CfnWebACL.OverrideActionProperty(none={}),
                 statement=wafv2.CfnWebACL.StatementProperty(
                     managed_rule_group_statement=wafv2.CfnWebACL.ManagedRuleGroupStatementProperty(
-                        vendor_name="AWS", name=name
+                        vendor_name="AWS", name=name, rule_action_overrides=_counted(name)
                     )
                 ),
                 visibility_config=seen_as(name),
@@ -166,3 +168,11 @@ class Cdn(Construct):
             )
         for rule, reason in reasons.items():
             acknowledge(self.distribution, f"AwsSolutions-{rule}", reason)
+
+
+def _counted(group: str) -> list[wafv2.CfnWebACL.RuleActionOverrideProperty]:
+    count = wafv2.CfnWebACL.RuleActionProperty(count={})
+    return [
+        wafv2.CfnWebACL.RuleActionOverrideProperty(name=name, action_to_use=count)
+        for name in COUNTED.get(group, ())
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from math import ceil
 
 from aws_cdk import ArnFormat, Duration, Fn, Stack, Token
@@ -117,6 +118,7 @@ class KafkaCluster(Construct):
         )
         self._cluster.apply_removal_policy(stack.removal_policy)
         self.cluster_arn = self._cluster.attr_arn
+        self._topics: dict[str, msk.CfnTopic] = {}
         declare(
             self._cluster,
             produced_gb_per_month=traffic.produced_gb,
@@ -125,26 +127,31 @@ class KafkaCluster(Construct):
             partitions=traffic.partitions * COPIES,
         )
 
-    def metric(self, name: str) -> cloudwatch.Metric:
-        """A metric of the whole cluster, at its worst in a period."""
+    def metric(self, name: str, broker: int | None = None) -> cloudwatch.Metric:
+        """A metric of the whole cluster, or of one `broker` (from 1 on), at its worst in a period."""
+        of_broker = {} if broker is None else {"Broker ID": str(broker)}
         return cloudwatch.Metric(
             namespace="AWS/Kafka",
             metric_name=name,
-            dimensions_map={"Cluster Name": self.name},
+            dimensions_map={"Cluster Name": self.name, **of_broker},
             statistic="Maximum",
         )
 
     def topic(self, id: str, *, partitions: int, retention_hours: int = 168) -> str:
         """Declare a topic, and return its name: `id` in lower case."""
         name = id.lower()
-        msk.CfnTopic(
+        self._topics[name] = msk.CfnTopic(
             self,
             id,
             cluster_arn=self.cluster_arn,
             topic_name=name,
             partition_count=partitions,
             replication_factor=COPIES,
-            configs=Fn.base64(f"retention.ms={retention_hours * 3_600_000}\nmin.insync.replicas={IN_SYNC}"),
+            configs=Fn.base64(
+                json.dumps(
+                    {"retention.ms": str(retention_hours * 3_600_000), "min.insync.replicas": str(IN_SYNC)}
+                )
+            ),
         )
         return name
 
@@ -206,6 +213,7 @@ class KafkaCluster(Construct):
             ),
         ):
             mapping.node.add_dependency(grant)
+        mapping.node.add_dependency(self._topics[topic])
         acknowledge(
             mapping,
             "Serverless-LambdaEventSourceMappingDestination",

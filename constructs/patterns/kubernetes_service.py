@@ -8,7 +8,7 @@ from math import ceil
 from typing import Any
 
 import jsii
-from aws_cdk import Stack, Tags
+from aws_cdk import Duration, Stack, Tags
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_eks as eks
 from aws_cdk import aws_iam as iam
@@ -76,10 +76,12 @@ class KubernetesService(Construct):
             "PodRole",
             assumed_by=iam.ServicePrincipal("pods.eks.amazonaws.com").with_session_tags(),
         )
-        group = ec2.SecurityGroup.from_security_group_id(
+        self._group = ec2.SecurityGroup.from_security_group_id(
             self, "ClusterGroup", self.cluster.attr_cluster_security_group_id, allow_all_outbound=True
         )
-        self.connections = ec2.Connections(security_groups=[group], default_port=ec2.Port.tcp(program.port))
+        self.connections = ec2.Connections(
+            security_groups=[self._group], default_port=ec2.Port.tcp(program.port)
+        )
         identity = eks.CfnPodIdentityAssociation(
             self,
             "PodIdentity",
@@ -181,8 +183,13 @@ class KubernetesService(Construct):
                 cluster_name=self.cluster.ref,
                 resolve_conflicts="OVERWRITE",
             )
-            if addon in ("coredns", "metrics-server"):  # they run on nodes, the others beside them
+            if addon in (
+                "coredns",
+                "metrics-server",
+            ):  # they run on nodes, which are not ready without the others
                 made.add_resource_dependency(nodes)
+            else:
+                nodes.add_resource_dependency(made)
         return nodes
 
     def _apply(self, network: Network, manifests: Sequence[Mapping[str, Any]]) -> DeploymentStep:
@@ -198,6 +205,7 @@ class KubernetesService(Construct):
                 "Ingress": f"{self._name}/{self._name}",
             },
             network=network,
+            timeout=Duration.minutes(10),  # longer than the step waits for a load balancer to be gone
         )
         entry = eks.CfnAccessEntry(
             self,
@@ -212,6 +220,7 @@ class KubernetesService(Construct):
         )
         step.resource.node.add_dependency(entry)
         self.connections.allow_from(step.worker.connections, HTTPS, "the step that applies the manifests")
+        step.resource.node.add_dependency(self._group)  # with that rule: the step's last run needs it, too
         return step
 
     def _acknowledge(self, production: bool) -> None:

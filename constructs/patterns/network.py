@@ -58,8 +58,7 @@ class Network(Construct):
             self,
             "Vpc",
             ip_addresses=ec2.IpAddresses.cidr(CIDR),
-            # By their place in the region's list: a stack for any account can't know their names.
-            availability_zones=[Fn.select(index, Fn.get_azs()) for index in range(ZONES)],
+            availability_zones=self._zones(),
             nat_gateways={"none": 0, "instance": 1, "per_zone": ZONES}[self.nat],
             nat_gateway_provider=self._provider,
             # Its rules are taken away by a custom resource at every deployment; nothing here uses that group.
@@ -100,7 +99,8 @@ class Network(Construct):
             scope, "SecurityGroup", vpc=self.vpc, description=description, allow_all_outbound=False
         )
         if calls_aws:
-            group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "AWS's APIs have no fixed addresses")
+            # EC2 takes no apostrophe in a rule's description.
+            group.add_egress_rule(ec2.Peer.any_ipv4(), HTTPS, "the APIs of AWS have no fixed addresses")
         return group
 
     def reach(
@@ -122,6 +122,15 @@ class Network(Construct):
         )
         declare(endpoint, processed_gb_per_month=traffic_gb)
         return True
+
+    def _zones(self) -> list[str]:
+        """The first three of the region: a stack for any account can't know their names; or those of `-c zones=…`.
+
+        In us-east-1, EKS, MSK and RDS Proxy are not in the zone whose id is use1-az3, and which name that has
+        differs from account to account.
+        """
+        named = self.node.try_get_context("zones")
+        return str(named).split(",") if named else [Fn.select(index, Fn.get_azs()) for index in range(ZONES)]
 
     def _instance_provider(self) -> ec2.NatInstanceProviderV2:
         return ec2.NatProvider.instance_v2(

@@ -21,6 +21,7 @@ from patterns.dead_letters import DeadLetters
 from patterns.deployment_step import DeploymentStep
 from patterns.json_http_api import JsonHttpApi
 from patterns.kafka_cluster import KafkaCluster
+from patterns.network import ZONES
 from patterns.postgres import Postgres
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
@@ -196,7 +197,10 @@ class Operations(Construct):
             kafka.node.id,
             {
                 "Offline": (kafka.metric("OfflinePartitionsCount"), 0),
-                "Full": (kafka.metric("KafkaDataLogsDiskUsed"), 80),
+                **{
+                    f"Full{broker}": (kafka.metric("KafkaDataLogsDiskUsed", broker), 80)
+                    for broker in range(1, ZONES + 1)
+                },
             },
         )
 

@@ -17,7 +17,7 @@ from patterns.sizes import database_class
 from patterns.traffic import DatabaseTraffic, declare
 
 PORT = 5432
-MAJOR, VERSION = "17", "17.6"
+MAJOR, VERSION = "17", "17.9"
 SMALLEST_GB, LARGEST_GB = 20, 65_536  # of a gp3 volume
 BORROWED_WITHIN_S = 20  # how long the proxy lets a client wait for a connection
 
@@ -159,6 +159,7 @@ class Postgres(Construct):
             vpc_subnet_ids=network.isolated.subnet_ids,
             vpc_security_group_ids=[self._proxy_group.security_group_id],
         )
+        proxy.node.add_dependency(role)  # with its policy: the first login reads the secret
         rds.CfnDBProxyTargetGroup(
             self,
             "Targets",

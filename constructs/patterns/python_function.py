@@ -23,6 +23,16 @@ from workbench.workload import gigabytes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 RUNTIME = lambda_.Runtime.PYTHON_3_14
+# Lambda makes a function's interfaces in the function's own name ("AWSLambdaVPCAccessExecutionRole", AWS Managed
+# Policy Reference); EC2 takes no resource for what it describes, nor for what is not there yet.
+IN_A_NETWORK = (
+    "ec2:AssignPrivateIpAddresses",
+    "ec2:CreateNetworkInterface",
+    "ec2:DeleteNetworkInterface",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSubnets",
+    "ec2:UnassignPrivateIpAddresses",
+)
 POWERTOOLS_VERSION = "3.37.0"  # the version in requirements.txt; a test holds them equal
 
 
@@ -62,6 +72,8 @@ class PythonFunction(Construct):
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         self.role = role
         self.log_group.grant_write(role)
+        if network is not None:
+            role.add_to_policy(iam.PolicyStatement(actions=list(IN_A_NETWORK), resources=["*"]))
         self.function = lambda_.Function(
             self,
             "Function",

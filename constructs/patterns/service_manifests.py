@@ -9,6 +9,7 @@ from patterns.container_program import ContainerProgram
 
 ZONE_LABEL = "topology.kubernetes.io/zone"  # on nodes, and since 1.35 on pods too
 CPU_TARGET_PERCENT = 60
+DRAINED_S, FINISHED_S = 15, 30  # until no request comes any more; until those that came are answered
 
 
 def service_manifests(
@@ -45,6 +46,8 @@ def service_manifests(
             "requests": {"cpu": "250m", "memory": "192Mi"},
             "limits": {"memory": "384Mi"},
         },
+        # The load balancer goes on sending for a while after a pod was told to end.
+        "lifecycle": {"preStop": {"sleep": {"seconds": DRAINED_S}}},
         "livenessProbe": {**healthy, "initialDelaySeconds": 10},
         "readinessProbe": ready,
         "securityContext": {
@@ -56,6 +59,7 @@ def service_manifests(
     pod = {
         "serviceAccountName": name,
         "automountServiceAccountToken": False,
+        "terminationGracePeriodSeconds": DRAINED_S + FINISHED_S,
         "securityContext": {
             "runAsNonRoot": True,
             "runAsUser": 1000,

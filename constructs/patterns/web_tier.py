@@ -73,7 +73,9 @@ class WebTier(Construct):
                 additional_types=[autoscaling.AdditionalHealthCheckType.ELB], grace_period=FIRST_START
             ),
             update_policy=autoscaling.UpdatePolicy.rolling_update(
-                max_batch_size=1, min_instances_in_service=2
+                max_batch_size=1,
+                min_instances_in_service=2,
+                pause_time=Duration.minutes(5),  # until the new one has its image: nothing tells
             ),
             group_metrics=[autoscaling.GroupMetrics.all()],
         )

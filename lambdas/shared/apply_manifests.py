@@ -12,10 +12,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from lambdas.shared.custom_resource import answer
+from lambdas.shared.kubernetes import KubernetesError
 
 Manifest = Mapping[str, Any]
 INGRESS = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress"}
-POLL_S, WITHIN_S = 1.0, 180.0
+POLL_S, WITHIN_S = 1.0, 420.0  # a load balancer takes "a few minutes" (EKS User Guide)
+NOT_FOUND = 404
 
 
 class Cluster(Protocol):
@@ -46,10 +48,31 @@ def act(request_type: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
     return {"Host": host_of(cluster, str(ingress))} if ingress else {}
 
 
-def take_away(cluster: Cluster, manifests: Sequence[Manifest]) -> None:
-    """Delete what the manifests made, the last first: what leans on another goes before it."""
+def take_away(
+    cluster: Cluster, manifests: Sequence[Manifest], sleep: Callable[[float], None] = time.sleep
+) -> None:
+    """Delete what the manifests made, the last first, and wait for an ingress to be gone.
+
+    It goes when its load balancer has gone; a cluster that goes before leaves both in the network, which then
+    cannot be deleted. Raises `TimeoutError`.
+    """
     for manifest in reversed(manifests):
         cluster.delete(manifest)
+        if manifest["kind"] == INGRESS["kind"]:
+            _wait_until_gone(cluster, manifest, sleep)
+
+
+def _wait_until_gone(cluster: Cluster, manifest: Manifest, sleep: Callable[[float], None]) -> None:
+    for _ in range(int(WITHIN_S / POLL_S)):
+        try:
+            cluster.read(manifest)
+        except KubernetesError as error:
+            if error.status == NOT_FOUND:
+                return
+            raise
+        sleep(POLL_S)
+    name = manifest["metadata"]["name"]
+    raise TimeoutError(f"the ingress {name} was not gone within {WITHIN_S:.0f} s: its load balancer stays")
 
 
 def host_of(cluster: Cluster, ingress: str, sleep: Callable[[float], None] = time.sleep) -> str:

@@ -114,7 +114,6 @@ class AwsFoundations(BlueprintStack):
             queries_per_month=traffic.names_asked,
         )
         names.balancer("guestbook", web.balancer)
-        names.name("database", database.endpoint)
 
         # Grants: what each program calls, on what it calls it, and no more; and who may open a connection.
         for service in (web, pods):
@@ -131,12 +130,9 @@ class AwsFoundations(BlueprintStack):
         parked.allow_sending(count)
 
         # Backups and alarms. DynamoDB itself goes back to any second of the last 35 days.
-        Backups(
-            self,
-            "Backups",
-            resource_arns=[database.instance.instance_arn],
-            stored_gb=traffic.backups_gb,
-        )
+        if self.is_production:  # a vault with a backup in it cannot be deleted, and a sandbox leaves nothing
+            arns = [database.instance.instance_arn]
+            Backups(self, "Backups", resource_arns=arns, stored_gb=traffic.backups_gb)
         operations = Operations(self, "Operations")
         operations.watch_web(web)
         operations.watch_edge(edge)

@@ -312,9 +312,10 @@ class TestKafkaCluster:
     def test_a_consumer_reads_in_its_own_group_and_the_mapping_waits_for_its_grants(
         self, ground: Ground
     ) -> None:
-        ground.kafka().feed(
+        kafka = ground.kafka()
+        kafka.feed(
             ground.function(),
-            topic="orders",
+            topic=kafka.topic("Orders", partitions=1),
             records=ground.rate,
             batch_size=7,
             batching_window=Duration.seconds(3),
@@ -325,6 +326,7 @@ class TestKafkaCluster:
         assert properties["MaximumBatchingWindowInSeconds"] == 3
         assert properties["AmazonManagedKafkaEventSourceConfig"] == {"ConsumerGroupId": "orders-worker"}
         assert any("DefaultPolicy" in each for each in mapping["DependsOn"])
+        assert any("Orders" in each for each in mapping["DependsOn"]), "it waits for its topic"
 
 
 class TestWebTier:

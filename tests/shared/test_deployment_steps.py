@@ -10,6 +10,7 @@ import pytest
 from moto import mock_aws
 
 from lambdas.shared import apply_manifests, empty_bucket
+from lambdas.shared.kubernetes import KubernetesError
 
 
 @pytest.fixture
@@ -77,6 +78,41 @@ def test_what_leans_on_another_is_taken_away_before_it() -> None:
     cluster = Cluster()
     apply_manifests.take_away(cluster, [{"kind": "Namespace"}, {"kind": "Deployment"}])
     assert cluster.deleted == ["Deployment", "Namespace"]
+
+
+class Lingering(Cluster):
+    """An ingress that is there for `looks` more looks, as one whose load balancer is being deleted."""
+
+    def __init__(self, looks: int, status: int = 404) -> None:
+        super().__init__()
+        self.left, self.status = looks, status
+
+    def read(self, manifest: Mapping[str, Any]) -> Mapping[str, Any]:
+        self.left -= 1
+        if self.left < 0:
+            raise KubernetesError(self.status, "gone")
+        return manifest
+
+
+GOES: list[dict[str, Any]] = [{"kind": "Namespace"}, {"kind": "Ingress", "metadata": {"name": "web"}}]
+
+
+def test_what_an_ingress_leans_on_stays_until_its_load_balancer_is_gone() -> None:
+    cluster = Lingering(3)
+    seen: list[list[str]] = []
+    apply_manifests.take_away(cluster, GOES, lambda _: seen.append(list(cluster.deleted)))
+    assert seen == [["Ingress"]] * 3
+    assert cluster.deleted == ["Ingress", "Namespace"]
+
+
+def test_an_ingress_that_stays_is_a_failure_that_names_it() -> None:
+    with pytest.raises(TimeoutError, match="ingress web"):
+        apply_manifests.take_away(Lingering(10_000), GOES, lambda _: None)
+
+
+def test_an_answer_that_is_not_about_its_being_gone_is_raised() -> None:
+    with pytest.raises(KubernetesError):
+        apply_manifests.take_away(Lingering(0, 500), GOES, lambda _: None)
 
 
 def test_the_load_balancer_is_waited_for() -> None:

@@ -225,6 +225,16 @@ def _function_reads_encrypted_queue() -> Resources:
     }
 
 
+def _function_stands_in_network() -> Resources:
+    function = resource(
+        "AWS::Lambda::Function", {"Role": _arn("Role"), "VpcConfig": {"SubnetIds": ["subnet-1"]}}
+    )
+    actions = [
+        f"ec2:{verb}NetworkInterface{'s' * (verb == 'Describe')}" for verb in ("Create", "Describe", "Delete")
+    ]
+    return {**_function(), "Function": function, "Policy": _policy(*actions, on="*")}
+
+
 WIRES: dict[str, tuple[Callable[[], Resources], str, str]] = {
     # what → the wire, the resource that allows it, and a word of what is said without
     "a queue feeds a function": (_queue_feeds_function, "Policy", "sqs:ReceiveMessage"),
@@ -244,6 +254,7 @@ WIRES: dict[str, tuple[Callable[[], Resources], str, str]] = {
         "lambda:InvokeFunction",
     ),
     "a state machine writes to a table": (_machine_calls_function_and_table, "Other", "dynamodb:PutItem"),
+    "a function stands in a network": (_function_stands_in_network, "Policy", "ec2:CreateNetworkInterface"),
     "a reader of an encrypted queue": (_function_reads_encrypted_queue, "OfTheKey", "kms:Decrypt"),
 }
 

@@ -33,6 +33,8 @@ BY_AWS_ITSELF = {
     "ssmmessages:CreateDataChannel": "Session Manager's agent on the machine",
     "ssmmessages:OpenControlChannel": "Session Manager's agent on the machine",
     "ssmmessages:OpenDataChannel": "Session Manager's agent on the machine",
+    "ec2:AssignPrivateIpAddresses": "Lambda reaches into the network",
+    "ec2:UnassignPrivateIpAddresses": "Lambda reaches into the network",
     "ec2:CreateNetworkInterface": "Lambda reaches into the network",
     "ec2:DeleteNetworkInterface": "Lambda reaches into the network",
     "ec2:DescribeNetworkInterfaces": "Lambda reaches into the network",

@@ -40,6 +40,7 @@ STREAM_READERS: dict[str, tuple[str, ...]] = {
 }
 OF_A_TOPIC = ("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData")
 OF_A_GROUP = ("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup")
+INTERFACES = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface")
 DESTINATIONS = {
     "AWS::SQS::Queue": "sqs:SendMessage",
     "AWS::SNS::Topic": "sns:Publish",
@@ -343,6 +344,19 @@ def keys(closure: Closure) -> Iterator[Missing]:
                     )
 
 
+def networks(closure: Closure) -> Iterator[Missing]:
+    """A function that stands in a network may make its interfaces there, and describe and delete them."""
+    for function in closure.of("AWS::Lambda::Function"):
+        role = closure.role_of(function)
+        managed = json.dumps((role.raw.get("Properties") or {}).get("ManagedPolicyArns")) if role else ""
+        in_network = (function.properties.get("VpcConfig") or {}).get("SubnetIds")
+        if not in_network or "AWSLambdaVPCAccessExecutionRole" in managed:
+            continue
+        for action in INTERFACES:
+            if closure.allowed(role, action, None) is None:
+                yield Missing(function.name, f"it stands in a network, and its role may not {action}")
+
+
 def trust(closure: Closure) -> Iterator[Missing]:
     """The role of a function trusts Lambda."""
     for function in closure.of("AWS::Lambda::Function"):
@@ -369,6 +383,7 @@ RULES: tuple[Callable[[Closure], Iterator[Missing]], ...] = (
     notifications,
     state_machines,
     keys,
+    networks,
     trust,
 )
 

@@ -12,34 +12,27 @@ from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import msk
-from ministack.services.cloudformation.provisioners import _physical_name, _tag_map
+from ministack.services.cloudformation.provisioners import _tag_map
 
-from workbench.offline.engines.kafka import TopicRefused
+from workbench.offline.engines.kafka_topics import TopicRefused
 from workbench.offline.parts.msk import brokers_behind, reconfigure
 from workbench.offline.stand_ins import Made, Properties, StandIn
+from workbench.offline.stand_ins._making import answered, leave, physical_name, refuse_changes, repeating
 
 _SERVERLESS_BROKERS = 3
 _VERSION = "K3AEGXETSR30VB"  # of everything: MiniStack's clusters do not change theirs either
 
 
-def _called(answer: tuple[int, dict[str, str], bytes]) -> dict[str, Any]:
-    """What MSK's API answered. Raises `ValueError` with its words when it refused."""
-    status, _, body = answer
-    document: dict[str, Any] = json.loads(body or b"{}")
-    if status >= 400:
-        raise ValueError(document.get("Message") or document.get("message") or body.decode())
-    return document
-
-
 def _new_cluster(name: str, request: dict[str, Any], tags: Any) -> Made:
-    arn = _called(msk._create_cluster(json.dumps({"clusterName": name, **request}).encode()))["clusterArn"]
+    body = json.dumps({"clusterName": name, **request}).encode()
+    arn = answered(msk._create_cluster(body), "CreateCluster")["clusterArn"]
     msk._tags[arn] = _tag_map(tags)
     return arn, {"Arn": arn, "CurrentVersion": _VERSION}
 
 
 def _create_cluster(logical_id: str, properties: Properties, stack: str) -> Made:
     request = {**msk._camelize(properties), "tags": {}}
-    name = request.pop("clusterName", None) or _physical_name(stack, logical_id, max_len=64)
+    name = request.pop("clusterName", None) or physical_name(stack, logical_id)
     return _new_cluster(name, request, properties.get("Tags"))
 
 
@@ -54,7 +47,7 @@ _CHANGEABLE = (
 
 
 def _update_cluster(arn: str, old: Properties, new: Properties, _stack: str) -> Made:
-    _refuse_changes("an MSK cluster", old, new, but=_CHANGEABLE)
+    refuse_changes("an MSK cluster", old, new, but=_CHANGEABLE)
     info, used = msk._clusters[arn], new.get("ConfigurationInfo") or {}
     info["CurrentBrokerSoftwareInfo"] |= {
         "ConfigurationArn": used.get("Arn"),
@@ -66,20 +59,14 @@ def _update_cluster(arn: str, old: Properties, new: Properties, _stack: str) -> 
 
 
 def _retag_serverless(arn: str, old: Properties, new: Properties, _stack: str) -> Made:
-    _refuse_changes("a serverless MSK cluster", old, new, but=("Tags",))
+    refuse_changes("a serverless MSK cluster", old, new, but=("Tags",))
     msk._tags[arn] = _tag_map(new.get("Tags"))
     return arn, {"Arn": arn, "CurrentVersion": _VERSION}
 
 
 def _keep_topic(topic: str, old: Properties, new: Properties, _stack: str) -> Made:
-    _refuse_changes("an MSK topic", old, new)
+    refuse_changes("an MSK topic", old, new)
     return topic, {"TopicArn": topic}
-
-
-def _refuse_changes(what: str, old: Properties, new: Properties, but: tuple[str, ...] = ()) -> None:
-    changed = sorted(name for name in old.keys() | new.keys() if old.get(name) != new.get(name))
-    if refused := [name for name in changed if name not in but]:
-        raise ValueError(f"the offline AWS cannot change {', '.join(refused)} of {what}; deploy it anew")
 
 
 def _delete_cluster(arn: str, _properties: Properties) -> None:
@@ -106,7 +93,8 @@ def _create_configuration(_logical_id: str, properties: Properties, _stack: str)
         "kafkaVersions": properties.get("KafkaVersionsList", []),
         "serverProperties": base64.b64encode(properties["ServerProperties"].encode()).decode(),
     }
-    arn = _called(msk._create_configuration(json.dumps(request).encode()))["arn"]
+    body = json.dumps(request).encode()
+    arn = answered(msk._create_configuration(body), "CreateConfiguration")["arn"]
     return arn, _configuration(arn)
 
 
@@ -140,10 +128,6 @@ def _associate(_logical_id: str, properties: Properties, _stack: str) -> Made:
     return arn, {}
 
 
-def _reassociate(_arn: str, _old: Properties, new: Properties, stack: str) -> Made:
-    return _associate("", new, stack)
-
-
 def _dissociate(arn: str, _properties: Properties) -> None:
     if arn in msk._clusters:
         _set_secrets(arn, [])
@@ -155,13 +139,13 @@ def _set_secrets(arn: str, wanted: list[str]) -> None:
         (msk._batch_disassociate_scram, [each for each in there if each not in wanted]),
         (msk._batch_associate_scram, [each for each in wanted if each not in there]),
     ):
-        _called(change(arn, json.dumps({"secretArnList": secrets}).encode()))
+        answered(change(arn, json.dumps({"secretArnList": secrets}).encode()), "the secrets of a cluster")
 
 
 def _create_topic(_logical_id: str, properties: Properties, _stack: str) -> Made:
     arn, name = properties["ClusterArn"], properties["TopicName"]
-    lines = base64.b64decode(properties.get("Configs") or "").decode().splitlines()
-    settings = dict(line.split("=", 1) for line in lines if "=" in line)
+    # JSON, as those who have tried it on AWS send it; its own page says Base64 alone.
+    settings = json.loads(base64.b64decode(properties.get("Configs") or "") or "{}")
     count, copies = int(properties["PartitionCount"]), int(properties["ReplicationFactor"])
     try:
         brokers_behind(arn).create_topic(name, count, copies, settings)
@@ -182,19 +166,15 @@ def _note_policy(_logical_id: str, properties: Properties, _stack: str) -> Made:
 
 def _note_connection(logical_id: str, _properties: Properties, stack: str) -> Made:
     place = f"arn:aws:kafka:{get_region()}:{get_account_id()}:vpc-connection/{get_account_id()}"
-    arn = f"{place}/{_physical_name(stack, logical_id)}/{uuid.uuid4()}"
+    arn = f"{place}/{physical_name(stack, logical_id, most=128)}/{uuid.uuid4()}"
     return arn, {"Arn": arn}
-
-
-def _forget(_physical_id: str, _properties: Properties) -> None:
-    """Of a record nothing is left to take away."""
 
 
 _CLUSTER_ATTRIBUTES = {"Arn": "its ARN", "CurrentVersion": "a fixed version"}
 
 STAND_INS = (
     StandIn(
-        type="AWS::MSK::Cluster",
+        "AWS::MSK::Cluster",
         by="engine",
         what="brokers that speak Kafka's protocol, with the listeners and zones that the template asks for",
         ref="its ARN",
@@ -204,7 +184,7 @@ STAND_INS = (
         delete=_delete_cluster,
     ),
     StandIn(
-        type="AWS::MSK::ServerlessCluster",
+        "AWS::MSK::ServerlessCluster",
         by="engine",
         what="three brokers that speak Kafka's protocol, behind TLS and IAM",
         ref="its ARN",
@@ -214,7 +194,7 @@ STAND_INS = (
         delete=_delete_cluster,
     ),
     StandIn(
-        type="AWS::MSK::Configuration",
+        "AWS::MSK::Configuration",
         by="api",
         what="a configuration; of its properties auto.create.topics.enable, num.partitions, "
         "default.replication.factor and min.insync.replicas are kept to",
@@ -225,16 +205,16 @@ STAND_INS = (
         delete=_delete_configuration,
     ),
     StandIn(
-        type="AWS::MSK::BatchScramSecret",
+        "AWS::MSK::BatchScramSecret",
         by="api",
         what="the secrets' users may log in by SCRAM",
         ref="the ARN of the cluster",
         create=_associate,
-        update=_reassociate,
+        update=repeating(_associate),
         delete=_dissociate,
     ),
     StandIn(
-        type="AWS::MSK::Topic",
+        "AWS::MSK::Topic",
         by="engine",
         what="a topic with its partitions",
         ref="its ARN",
@@ -244,21 +224,21 @@ STAND_INS = (
         delete=_delete_topic,
     ),
     StandIn(
-        type="AWS::MSK::ClusterPolicy",
+        "AWS::MSK::ClusterPolicy",
         by="record",
         what="a name: policies of clusters are for other accounts, and there are none",
         ref="the ARN of the cluster",
         attributes={"CurrentVersion": "a fixed version"},
         create=_note_policy,
-        delete=_forget,
+        delete=leave,
     ),
     StandIn(
-        type="AWS::MSK::VpcConnection",
+        "AWS::MSK::VpcConnection",
         by="record",
         what="a name: all networks here are one",
         ref="its ARN",
         attributes={"Arn": "its ARN"},
         create=_note_connection,
-        delete=_forget,
+        delete=leave,
     ),
 )

@@ -5,17 +5,16 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from bench.bare import Bare, bare
 from bench.fresh import Bench
 from bench.table import Row, Table, compared, percentile
 from workbench.assembly import DEFAULT_REGION
 from workbench.dryrun.control import Control
-from workbench.dryrun.emulator import Emulator
 
 CALLS = 200
 ROUNDS = 3
@@ -25,19 +24,14 @@ TABLE_NAME, ROLE, BYSTANDER = "items", "caller", "bystander"
 
 def run(bench: Bench) -> Table:
     """Milliseconds a call at the median, and what a fault adds to it."""
-    folder = bench.scratch / f"faults-{time.monotonic_ns()}"
-    folder.mkdir()
-    with Emulator(folder) as emulator:
-        emulator.wait_until_ready()
-        control = Control(emulator.endpoint)
-        dynamodb = _caller(emulator)
+    taken: dict[str, list[float]] = {"none": [], BYSTANDER: [], ROLE: []}
+    with bare(bench) as aws:
+        dynamodb = _caller(aws)
         _calls(dynamodb, CALLS)
-        taken: dict[str, list[float]] = {"none": [], BYSTANDER: [], ROLE: []}
         for _ in range(ROUNDS):
             for who, latencies in taken.items():
-                with _unstruck(control, who):
+                with _unstruck(aws.control, who):
                     latencies += _calls(dynamodb, CALLS)
-        control.close()
     none, bystander, looked_at = (percentile(latencies, 0.5) for latencies in taken.values())
     rows = (
         Row("no fault stands", none, "ms"),
@@ -71,36 +65,21 @@ def _calls(dynamodb: Any, count: int) -> list[float]:
     return latencies
 
 
-def _caller(emulator: Emulator) -> Any:
+def _caller(aws: Bare) -> Any:
     """A client with a session of a role, which may read the table that this makes."""
     import boto3
 
-    client = emulator.endpoint.client
-    client("dynamodb").create_table(
+    aws.client("dynamodb").create_table(
         TableName=TABLE_NAME,
         KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
         BillingMode="PAY_PER_REQUEST",
     )
-    for role in (ROLE, BYSTANDER):
-        trust = _policy("sts:AssumeRole", Principal={"AWS": "*"})
-        client("iam").create_role(RoleName=role, AssumeRolePolicyDocument=trust)
-    grant = _policy("dynamodb:GetItem", Resource="*")
-    client("iam").put_role_policy(RoleName=ROLE, PolicyName="read", PolicyDocument=grant)
-    arn = client("iam").get_role(RoleName=ROLE)["Role"]["Arn"]
-    keys = client("sts").assume_role(RoleArn=arn, RoleSessionName="bench")["Credentials"]
-    make: Any = boto3.client
-    return make(
-        "dynamodb",
-        DEFAULT_REGION,
-        endpoint_url=emulator.endpoint.url,
-        verify=emulator.endpoint.ca_bundle,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
+    aws.role(BYSTANDER, {"AWS": "*"}, [])
+    role = aws.role(ROLE, {"AWS": "*"}, ["dynamodb:GetItem"])
+    keys = aws.client("sts").assume_role(RoleArn=role, RoleSessionName="bench")["Credentials"]
+    session = boto3.Session(
+        keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"], DEFAULT_REGION
     )
-
-
-def _policy(action: str, **rest: Any) -> str:
-    statement = {"Effect": "Allow", "Action": action, **rest}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    endpoint = aws.emulator.endpoint
+    return session.client("dynamodb", endpoint_url=endpoint.url, verify=endpoint.ca_bundle)

@@ -24,7 +24,7 @@ ZONE_LOST = "a zone is lost"  # how the name of that step begins
 PHASES = ("synth", "engines", "localise", "deploy", "play", "destroy")
 KINDS = {  # by the name of its program or module
     "postgres": "PostgreSQL",
-    "redis-server": "Redis",
+    "valkey-server": "Valkey",
     "kafka_broker": "Kafka",
     "node": "Node.js programs",
     "forkserver": "Python functions",

@@ -7,15 +7,14 @@ hand a batch to a worker.
 from __future__ import annotations
 
 import io
-import json
 import time
 import zipfile
 from typing import Any
 
+from bench.bare import Bare, bare
 from bench.fresh import Bench, ProbeFailed
 from bench.table import Row, Table
 from workbench.dryrun.control import Control
-from workbench.dryrun.emulator import Emulator
 
 RECORDS = 50_000
 RECORD_BYTES = 200
@@ -28,29 +27,22 @@ MAY = ["kafka:*", "kafka-cluster:*", "ec2:*"]
 
 def run(bench: Bench) -> Table:
     """Records a second, for each batch size."""
-    folder = bench.scratch / f"kafka-{time.monotonic_ns()}"
-    folder.mkdir()
-    with Emulator(folder) as emulator:
-        emulator.wait_until_ready()
-        control = Control(emulator.endpoint)
-        arn = _cluster(emulator, control)
-        _function(emulator)
-        _fill(
-            emulator.endpoint.client("kafka").get_bootstrap_brokers(ClusterArn=arn)["BootstrapBrokerString"]
-        )
+    with bare(bench) as aws:
+        arn = _cluster(aws)
+        _function(aws)
+        _fill(aws.client("kafka").get_bootstrap_brokers(ClusterArn=arn)["BootstrapBrokerString"])
         rows = tuple(
-            Row(f"records to a function, at most {size} a batch", _rate(emulator, control, arn, size), "/s")
+            Row(f"records to a function, at most {size} a batch", _rate(aws, arn, size), "/s")
             for size in BATCH_SIZES
         )
-        control.close()
     note = (
         f"{RECORDS} records of {RECORD_BYTES} bytes in {PARTITIONS} partitions, one consumer, one run each."
     )
     return Table("kafka-bridge", "Kafka to Lambda", rows, (note,))
 
 
-def _rate(emulator: Emulator, control: Control, arn: str, batch_size: int) -> float:
-    functions = emulator.endpoint.client("lambda")
+def _rate(aws: Bare, arn: str, batch_size: int) -> float:
+    functions = aws.client("lambda")
     mapping = functions.create_event_source_mapping(
         FunctionName=NAME,
         EventSourceArn=arn,
@@ -62,7 +54,7 @@ def _rate(emulator: Emulator, control: Control, arn: str, batch_size: int) -> fl
     _wait(lambda: functions.get_event_source_mapping(UUID=mapping)["State"] == "Disabled", "be connected")
     functions.update_event_source_mapping(UUID=mapping, Enabled=True)
     started = time.perf_counter()
-    _wait(lambda: _settled(control, mapping), "take all records")
+    _wait(lambda: _settled(aws.control, mapping), "take all records")
     seconds = time.perf_counter() - started
     functions.delete_event_source_mapping(UUID=mapping)
     return RECORDS / seconds
@@ -81,8 +73,8 @@ def _wait(holds: Any, what: str) -> None:
         time.sleep(0.05)
 
 
-def _cluster(emulator: Emulator, control: Control) -> str:
-    made = emulator.endpoint.client("kafka").create_cluster(
+def _cluster(aws: Bare) -> str:
+    made = aws.client("kafka").create_cluster(
         ClusterName=CLUSTER,
         KafkaVersion="3.9.x",
         NumberOfBrokerNodes=3,
@@ -90,20 +82,16 @@ def _cluster(emulator: Emulator, control: Control) -> str:
         ClientAuthentication={"Unauthenticated": {"Enabled": True}},
         EncryptionInfo={"EncryptionInTransit": {"ClientBroker": "PLAINTEXT"}},
     )
-    control.call("kafka/create_topic", name=CLUSTER, topic=TOPIC, partitions=PARTITIONS)
+    aws.control.call("kafka/create_topic", name=CLUSTER, topic=TOPIC, partitions=PARTITIONS)
     return str(made["ClusterArn"])
 
 
-def _function(emulator: Emulator) -> None:
-    iam = emulator.endpoint.client("iam")
-    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    role = iam.create_role(RoleName=NAME, AssumeRolePolicyDocument=_policy(trust))["Role"]["Arn"]
-    allow = {"Effect": "Allow", "Action": MAY, "Resource": "*"}
-    iam.put_role_policy(RoleName=NAME, PolicyName="p", PolicyDocument=_policy(allow))
+def _function(aws: Bare) -> None:
+    role = aws.role(NAME, {"Service": "lambda.amazonaws.com"}, MAY)
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
         archive.writestr("index.py", "def handler(event, context):\n    return None\n")
-    emulator.endpoint.client("lambda").create_function(
+    aws.client("lambda").create_function(
         FunctionName=NAME,
         Runtime="python3.12",
         Handler="index.handler",
@@ -122,7 +110,3 @@ def _fill(brokers: str) -> None:
         producer.poll(0)
     if producer.flush(30):
         raise ProbeFailed("the brokers did not take all records within 30 s")
-
-
-def _policy(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

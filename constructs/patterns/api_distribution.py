@@ -12,8 +12,7 @@ from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.domain import Domain
 from patterns.json_http_api import JsonHttpApi
-from patterns.traffic import declare
-from workbench.workload import Figure, Rate, gigabytes
+from patterns.traffic import EdgeTraffic
 
 VIEWER_HOST = "x-viewer-host"
 _COPY_HOST = f"""function handler(event) {{
@@ -40,10 +39,7 @@ class ApiDistribution(Construct):
         api: JsonHttpApi,
         uncached: str,
         longest: Duration,
-        requests: Rate,
-        response_bytes: Figure,
-        uploads: Rate,
-        upload_bytes: Figure,
+        traffic: EdgeTraffic,
         domain: Domain | None = None,
     ) -> None:
         super().__init__(scope, id)
@@ -109,13 +105,7 @@ class ApiDistribution(Construct):
             domain.lead_to(self, zone, self.distribution)
         self.url = f"https://{domain.name if domain else self.distribution.domain_name}"
         self._acknowledge(domain)
-        declare(
-            self.distribution,
-            requests_per_month=requests.per_month,
-            peak_requests_per_second=requests.peak_per_second,
-            egress_gb_per_month=gigabytes(requests.per_month, response_bytes),
-            uploaded_gb_per_month=gigabytes(uploads.per_month, upload_bytes),
-        )
+        traffic.declare_on(self.distribution)
 
     def _acknowledge(self, domain: Domain | None) -> None:
         reasons = {

@@ -13,9 +13,9 @@ from patterns import edge_errors
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.domain import Domain
-from patterns.traffic import declare
+from patterns.traffic import EdgeTraffic, declare
 from patterns.web_tier import SECRET_HEADER, WebTier
-from workbench.workload import Figure, Rate, gigabytes
+from workbench.workload import Rate
 
 # AWS's own rules: what everybody is attacked with, and addresses that are known for it.
 MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputationList")
@@ -39,10 +39,7 @@ class Cdn(Construct):
         id: str,
         *,
         web: WebTier,
-        requests: Rate,
-        response_bytes: Figure,
-        uploads: Rate,
-        upload_bytes: Figure,
+        traffic: EdgeTraffic,
         health_path: str = "/health",
         protected: bool | None = None,
         requests_per_address: int = 2_000,
@@ -52,7 +49,7 @@ class Cdn(Construct):
         stack = BlueprintStack.around(self)
         guarded = stack.is_production if protected is None else protected
         zone = domain.zone(self) if domain else None
-        acl = self._web_acl(requests, requests_per_address) if guarded else None
+        acl = self._web_acl(traffic.requests, requests_per_address) if guarded else None
         self.distribution = cloudfront.Distribution(
             self,
             "Distribution",
@@ -84,13 +81,7 @@ class Cdn(Construct):
         self.host = domain.name if domain else self.distribution.domain_name
         self.url = f"https://{self.host}"
         self.health_check = self._health_check(health_path)
-        declare(
-            self.distribution,
-            requests_per_month=requests.per_month,
-            peak_requests_per_second=requests.peak_per_second,
-            egress_gb_per_month=gigabytes(requests.per_month, response_bytes),
-            uploaded_gb_per_month=gigabytes(uploads.per_month, upload_bytes),
-        )
+        traffic.declare_on(self.distribution)
         self._acknowledge(guarded, domain)
 
     def _web_acl(self, requests: Rate, per_address: int) -> wafv2.CfnWebACL:

@@ -8,7 +8,7 @@ from decimal import Decimal
 from aws_cdk import CfnResource
 from constructs import IConstruct
 
-from workbench.workload import Figure, Rate
+from workbench.workload import Figure, Rate, gigabytes
 
 KEY = "Workload"
 
@@ -83,6 +83,26 @@ class NetworkTraffic:
     outbound_connections: Figure
     cross_zone_gb: Figure
     flow_log_gb: Figure
+
+
+@dataclass(frozen=True)
+class EdgeTraffic:
+    """What a distribution is asked: requests and the bytes of an answer, uploads and the bytes of one."""
+
+    requests: Rate
+    response_bytes: Figure
+    uploads: Rate
+    upload_bytes: Figure
+
+    def declare_on(self, distribution: IConstruct) -> None:
+        """Write it on the distribution."""
+        declare(
+            distribution,
+            requests_per_month=self.requests.per_month,
+            peak_requests_per_second=self.requests.peak_per_second,
+            egress_gb_per_month=gigabytes(self.requests.per_month, self.response_bytes),
+            uploaded_gb_per_month=gigabytes(self.uploads.per_month, self.upload_bytes),
+        )
 
 
 @dataclass(frozen=True)

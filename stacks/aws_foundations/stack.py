@@ -36,7 +36,7 @@ class AwsFoundations(BlueprintStack):
 
     def __init__(self, app: App, *, load: Load, stage: Stage) -> None:
         super().__init__(app, "aws_foundations", load=load, stage=stage, description="AWS foundations")
-        of, traffic = load.quantity, Traffic(load)
+        traffic = Traffic(load)
         image_tag = str(app.node.try_get_context("image_tag") or "v1")
 
         # The network: who stands where, and the only ways in and out.
@@ -100,10 +100,7 @@ class AwsFoundations(BlueprintStack):
             self,
             "Edge",
             web=web,
-            requests=traffic.requests,
-            response_bytes=of("response_bytes"),
-            uploads=traffic.written,
-            upload_bytes=of("request_bytes"),
+            traffic=traffic.edge,
             domain=Domain.from_context(self),
         )
         names = PrivateZone(

@@ -7,6 +7,7 @@ from patterns.traffic import (
     BucketTraffic,
     CacheTraffic,
     DatabaseTraffic,
+    EdgeTraffic,
     FunctionTraffic,
     KafkaTraffic,
     NetworkTraffic,
@@ -88,6 +89,7 @@ class Traffic:
             requests_per_second_per_instance=of("requests_per_instance"),
             log_gb=self.log_gb,
         )
+        self.edge = EdgeTraffic(self.requests, of("response_bytes"), self.written, of("request_bytes"))
         self.count = FunctionTraffic(
             self.written / of("records_per_batch"), of("count_ms"), of("count_log_bytes"), of("count_metrics")
         )

@@ -97,10 +97,7 @@ class UrlShortener(BlueprintStack):
             api=api,
             uncached="/api/*",
             longest=Duration.days(1),
-            requests=traffic.requests,
-            response_bytes=of("response_bytes"),
-            uploads=traffic.made,
-            upload_bytes=of("request_bytes"),
+            traffic=traffic.edge,
             domain=domain,
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from patterns.traffic import FunctionTraffic, TableTraffic
+from patterns.traffic import EdgeTraffic, FunctionTraffic, TableTraffic
 from workbench.workload import NEVER, Load, Rate
 
 
@@ -46,6 +46,7 @@ class Traffic:
             stored_gb=load.stored_gb("redirect", "click_marker_bytes", "markers_kept_days"),
             hottest_key_share=of("alone"),
         )
+        self.edge = EdgeTraffic(self.requests, of("response_bytes"), self.made, of("request_bytes"))
         self.redirect = self._function(self.followed, "redirect")
         self.manage = self._function(self.managed, "manage")
         self.count = self._function(self.batches, "count")

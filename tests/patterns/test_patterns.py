@@ -19,7 +19,7 @@ from patterns.operations import Operations
 from patterns.python_function import PythonFunction
 from patterns.sign_in import SignIn
 from patterns.table import Table
-from patterns.traffic import FunctionTraffic, TableTraffic, declare
+from patterns.traffic import EdgeTraffic, FunctionTraffic, TableTraffic, declare
 from patterns.work_queue import WorkQueue
 from workbench.workload import Figure, Load, Rate
 
@@ -332,10 +332,7 @@ class TestApiDistribution:
             api=JsonHttpApi(stack, "Api", requests=rate, log_bytes=one),
             uncached="/api/*",
             longest=Duration.hours(1),
-            requests=rate,
-            response_bytes=one,
-            uploads=rate,
-            upload_bytes=one,
+            traffic=EdgeTraffic(rate, one, rate, one),
             domain=domain,
         )
 

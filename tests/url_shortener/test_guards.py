@@ -7,99 +7,84 @@ test_logic.py; here are those of the template and of the bill.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests import test_every_blueprint as contract
-from tests.assemblies import changed
 from tests.conftest import Synthesized
-from workbench.assembly import Assembly
+from tests.guards import Guard, Template, assert_missed, for_each, of_type, remove
 from workbench.errors import NotPriced
 from workbench.review import cost, registry
 from workbench.review.prices import PriceBook
 
-Template = dict[str, Any]
-Change = Callable[[Template], None]
-
-
-def _of(template: Template, kind: str) -> list[dict[str, Any]]:
-    return [each for each in template["Resources"].values() if each["Type"] == kind]
-
 
 def _without_throttling_alarms(template: Template) -> None:
-    _remove(template, lambda each: each["Properties"].get("MetricName") == "Throttles")
+    remove(template, lambda each: each["Properties"].get("MetricName") == "Throttles")
 
 
 def _without_the_age_alarm(template: Template) -> None:
-    _remove(template, lambda each: each["Properties"].get("MetricName") == "ApproximateAgeOfOldestMessage")
+    remove(template, lambda each: each["Properties"].get("MetricName") == "ApproximateAgeOfOldestMessage")
 
 
 def _with_a_silent_alarm(template: Template) -> None:
-    _of(template, "AWS::CloudWatch::Alarm")[0]["Properties"]["AlarmActions"] = []
+    of_type(template, "AWS::CloudWatch::Alarm")[0]["Properties"]["AlarmActions"] = []
 
 
 def _with_a_star(template: Template) -> None:
-    _of(template, "AWS::IAM::Policy")[0]["Properties"]["PolicyDocument"]["Statement"][0]["Action"] = (
+    of_type(template, "AWS::IAM::Policy")[0]["Properties"]["PolicyDocument"]["Statement"][0]["Action"] = (
         "dynamodb:*"
     )
 
 
 def _on_every_resource(template: Template) -> None:
-    for statement in _of(template, "AWS::IAM::Policy")[0]["Properties"]["PolicyDocument"]["Statement"]:
+    for statement in of_type(template, "AWS::IAM::Policy")[0]["Properties"]["PolicyDocument"]["Statement"]:
         statement["Resource"] = "*"
 
 
 def _without_partial_batches(template: Template) -> None:
-    _of(template, "AWS::Lambda::EventSourceMapping")[0]["Properties"]["FunctionResponseTypes"] = []
+    of_type(template, "AWS::Lambda::EventSourceMapping")[0]["Properties"]["FunctionResponseTypes"] = []
 
 
 def _without_time_to_work(template: Template) -> None:
-    for queue in _of(template, "AWS::SQS::Queue"):
+    for queue in of_type(template, "AWS::SQS::Queue"):
         queue["Properties"]["VisibilityTimeout"] = 30
 
 
 def _sharing_a_role(template: Template) -> None:
-    first, second, *_ = _of(template, "AWS::Lambda::Function")
+    first, second, *_ = of_type(template, "AWS::Lambda::Function")
     second["Properties"]["Role"] = first["Properties"]["Role"]
 
 
 def _untraced(template: Template) -> None:
-    _of(template, "AWS::Lambda::Function")[0]["Properties"]["TracingConfig"] = {"Mode": "PassThrough"}
+    of_type(template, "AWS::Lambda::Function")[0]["Properties"]["TracingConfig"] = {"Mode": "PassThrough"}
 
 
 def _with_an_endless_log(template: Template) -> None:
-    for group in _of(template, "AWS::Logs::LogGroup"):
+    for group in of_type(template, "AWS::Logs::LogGroup"):
         group["Properties"]["RetentionInDays"] = 0
 
 
 def _named_by_hand(template: Template) -> None:
-    _of(template, "AWS::DynamoDB::Table")[0]["Properties"]["TableName"] = "links"
+    of_type(template, "AWS::DynamoDB::Table")[0]["Properties"]["TableName"] = "links"
 
 
 def _with_a_deaf_topic(template: Template) -> None:
-    for policy in _of(template, "AWS::SNS::TopicPolicy"):
+    for policy in of_type(template, "AWS::SNS::TopicPolicy"):
         statements = policy["Properties"]["PolicyDocument"]["Statement"]
         statements[:] = [each for each in statements if each["Effect"] == "Deny"]
 
 
 def _without_waiting_for_the_grant(template: Template) -> None:
-    for mapping in _of(template, "AWS::Lambda::EventSourceMapping"):
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping"):
         mapping.pop("DependsOn")
 
 
 def _without_leave_to_call(template: Template) -> None:
-    _remove(template, lambda each: each["Type"] == "AWS::Lambda::Permission")
+    remove(template, lambda each: each["Type"] == "AWS::Lambda::Permission")
 
 
-def _remove(template: Template, which: Callable[[dict[str, Any]], bool]) -> None:
-    for logical_id in [each for each, resource in template["Resources"].items() if which(resource)]:
-        del template["Resources"][logical_id]
-
-
-GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
+GUARDS: list[Guard] = [
     (_without_throttling_alarms, contract.test_every_function_has_alarms_on_errors_throttles_and_latency),
     (_without_the_age_alarm, contract.test_every_queue_has_an_alarm_on_its_age_or_on_its_dead_letters),
     (_with_a_silent_alarm, contract.test_every_alarm_tells_somebody),
@@ -117,16 +102,11 @@ GUARDS: list[tuple[Change, Callable[[Assembly], None]]] = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("take_away", "test"), GUARDS, ids=[f"{change.__name__[1:]}" for change, _ in GUARDS]
-)
+@for_each(GUARDS)
 def test_a_guard_of_the_template_taken_away_turns_its_test_red(
-    take_away: Change, test: Callable[[Assembly], None], synthesized: Synthesized, tmp_path: Path
+    guard: Guard, synthesized: Synthesized, tmp_path: Path
 ) -> None:
-    whole = synthesized("url_shortener", 1_000, "production")
-    test(whole)
-    with pytest.raises(AssertionError):
-        test(Assembly.load(changed(whole, tmp_path, take_away)))
+    assert_missed(guard, synthesized("url_shortener", 1_000, "production"), tmp_path)
 
 
 def test_without_the_price_of_a_type_there_is_no_bill(

@@ -250,7 +250,7 @@ def test_traffic_of_nobody_cannot_be_scaled() -> None:
 # What has to be raised before a deployment
 
 
-VCPUS = "EC2 vCPUs on demand, of a new account"  # 5
+VCPUS = "EC2 vCPUs (Running On-Demand Standard instances)"  # 5
 
 
 def machine(type: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -100,22 +100,8 @@ class Shown:
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
-
-
-@pytest.fixture(scope="module")
 def client(emulator: Emulator) -> Client:
     return cache(emulator.endpoint.client)
-
-
-@pytest.fixture(scope="module")
-def http(emulator: Emulator) -> Iterator[Http]:
-    http = Http(emulator.endpoint)
-    yield http
-    http.close()
 
 
 @pytest.fixture(scope="module")

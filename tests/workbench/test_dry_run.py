@@ -7,9 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,8 @@ from botocore.exceptions import ClientError
 
 from tests.assemblies import changed
 from tests.conftest import ROOT, Synthesized
+from tests.offline import client_with, create_role, deployed, eventually, session_keys
+from tests.templates import allow
 from workbench import catalogue
 from workbench.assembly import Assembly
 from workbench.dryrun import grants, pipeline
@@ -28,13 +29,6 @@ from workbench.errors import DryRunFailed, Misuse
 
 BLUEPRINT = [sys.executable, "-m", "workbench"]
 NAME = "url_shortener"
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
 
 
 # What the gateway adds to MiniStack.
@@ -67,29 +61,8 @@ def test_its_certificate_is_trusted_through_its_own_bundle_and_no_other(emulator
 
 
 def test_every_decision_on_a_role_is_written_down(emulator: Emulator) -> None:
-    iam, sts = emulator.endpoint.client("iam"), emulator.endpoint.client("sts")
-    trust = {"Version": "2012-10-17", "Statement": [_allow("sts:AssumeRole", Principal={"AWS": "*"})]}
-    arn = iam.create_role(RoleName="some", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    policy = {"Version": "2012-10-17", "Statement": [_allow("dynamodb:ListTables", Resource="*")]}
-    iam.put_role_policy(RoleName="some", PolicyName="p", PolicyDocument=json.dumps(policy))
-    keys = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
-    assumed = {
-        "aws_access_key_id": keys["AccessKeyId"],
-        "aws_secret_access_key": keys["SecretAccessKey"],
-        "aws_session_token": keys["SessionToken"],
-    }
-    import boto3
-
-    def client(service: str) -> Any:
-        make: Any = boto3.client
-        return make(
-            service,
-            "us-east-1",
-            endpoint_url=emulator.endpoint.url,
-            verify=emulator.endpoint.ca_bundle,
-            **assumed,
-        )
-
+    role = create_role(emulator.endpoint, "some", allow("dynamodb:ListTables", Resource="*"))
+    client = partial(client_with, session_keys(emulator.endpoint, role), emulator.endpoint)
     client("dynamodb").list_tables()
     with pytest.raises(Exception, match="AccessDenied"):
         client("sqs").list_queues()
@@ -97,8 +70,6 @@ def test_every_decision_on_a_role_is_written_down(emulator: Emulator) -> None:
         (each["action"], each["allowed"]) for each in emulator.decisions() if "/some/" in each["principal"]
     ]
     assert seen == [("dynamodb:ListTables", True), ("sqs:ListQueues", False)]
-    iam.delete_role_policy(RoleName="some", PolicyName="p")
-    iam.delete_role(RoleName="some")
 
 
 def test_it_knows_the_types_it_provisions(emulator: Emulator) -> None:
@@ -107,9 +78,11 @@ def test_it_knows_the_types_it_provisions(emulator: Emulator) -> None:
     assert "AWS::EC2::NatGateway" not in known.provisioned
 
 
-def test_the_edge_keeps_a_response_as_its_cache_control_says(emulator: Emulator) -> None:
+def test_the_edge_keeps_a_response_as_its_cache_control_says(emulator: Emulator, http: Http) -> None:
     """A distribution in front of an HTTP API whose function counts its calls."""
-    with _api_behind_cloudfront(emulator) as (edge, http):
+    template = json.loads((Path(__file__).parent / "edge.template.json").read_text())
+    with deployed(emulator.endpoint, "edge", template) as outputs:
+        [edge] = outputs.values()
         first, second = http.get(f"{edge}/kept"), http.get(f"{edge}/kept")
         assert first.status == 200, first.text
         assert first.headers["x-cache"] == "Miss from cloudfront"
@@ -145,7 +118,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    _eventually(lambda: not _alive(pid))
+    eventually(lambda: not _alive(pid), "the end of the offline AWS")
 
 
 # The dry run.
@@ -287,7 +260,7 @@ def _interrupt(command: list[str], temporary: Path, number: signal.Signals, when
         cwd=ROOT,
         start_new_session=True,
     )
-    _eventually(when, within=60)
+    eventually(when, f"the moment to interrupt {command}", within=60)
     os.killpg(run.pid, number)
     out, err = run.communicate(timeout=30)
     assert run.returncode == 1
@@ -341,7 +314,7 @@ def test_an_aws_that_is_kept_can_be_talked_to_and_played_on_and_ends_when_told(t
         assert document["left_behind"] == []
     finally:
         os.kill(pid, signal.SIGTERM)
-        _eventually(lambda: not _alive(pid))
+        eventually(lambda: not _alive(pid), "the end of the offline AWS")
     assert list(tmp_path.glob("blueprint-*")) == []
 
 
@@ -352,10 +325,6 @@ def test_an_endpoint_where_nothing_answers_is_said_in_one_line() -> None:
 
 
 # Helpers.
-
-
-def _allow(action: str, **rest: Any) -> dict[str, Any]:
-    return {"Effect": "Allow", "Action": action, **rest}
 
 
 def _link(path: Path) -> str:
@@ -370,13 +339,6 @@ def _alive(pid: int) -> bool:
         return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
-
-
-def _eventually(check: Callable[[], bool], within: float = 15.0) -> None:
-    until = time.monotonic() + within
-    while not check():
-        assert time.monotonic() < until, f"not within {within:.0f} s"
-        time.sleep(0.02)
 
 
 def _lines(folder: Path) -> int:
@@ -451,19 +413,3 @@ def _without(assembly: Assembly, folder: Path, action: str) -> Path:
                     ]
 
     return changed(assembly, folder, take_away)
-
-
-@contextmanager
-def _api_behind_cloudfront(emulator: Emulator) -> Iterator[tuple[str, Http]]:
-    """The address of a distribution in front of an API whose function counts its calls, and a client."""
-    cloudformation, http = emulator.endpoint.client("cloudformation"), Http(emulator.endpoint)
-    template = (Path(__file__).parent / "edge.template.json").read_text()
-    cloudformation.create_stack(StackName="edge", TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
-    wait = {"Delay": 1, "MaxAttempts": 20}
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="edge", WaiterConfig=wait)
-    [output] = cloudformation.describe_stacks(StackName="edge")["Stacks"][0]["Outputs"]
-    try:
-        yield output["OutputValue"], http
-    finally:
-        http.close()
-        cloudformation.delete_stack(StackName="edge")

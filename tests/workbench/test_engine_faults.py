@@ -6,16 +6,11 @@ passes when its fault does nothing.
 
 from __future__ import annotations
 
-import io
 import json
-import socket
 import ssl
-import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pg8000.native
 import pytest
 import redis
@@ -25,7 +20,9 @@ from confluent_kafka.admin import AdminClient
 from redis.backoff import ConstantBackoff
 from redis.retry import Retry
 
-from workbench.dryrun.control import CommandRefused, Control, reach
+from tests.offline import client_with, create_function, create_role, create_stack, is_open, session_keys
+from tests.templates import LAMBDA, allow, get_att, policy, ref, resource, template
+from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator, Endpoint
 from workbench.dryrun.faults import Faults
 from workbench.dryrun.http import Http
@@ -52,22 +49,10 @@ def handler(event, context):
 """
 
 
-def _resource(kind: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": f"AWS::{kind}", "Properties": properties}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"Ref": name}
-
-
-def _get(name: str, attribute: str) -> dict[str, list[str]]:
-    return {"Fn::GetAtt": [name, attribute]}
-
-
 def _topic(name: str, partitions: int) -> dict[str, Any]:
-    return _resource(
+    return resource(
         "MSK::Topic",
-        ClusterArn=_ref("Cluster"),
+        ClusterArn=ref("Cluster"),
         TopicName=name,
         PartitionCount=partitions,
         ReplicationFactor=3,
@@ -75,13 +60,13 @@ def _topic(name: str, partitions: int) -> dict[str, Any]:
 
 
 SUBNETS = {
-    f"Subnet{number}": _resource(
-        "EC2::Subnet", VpcId=_ref("Vpc"), CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone
+    f"Subnet{number}": resource(
+        "EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone
     )
     for number, zone in enumerate(ZONES)
 }
 STORES = {
-    "Database": _resource(
+    "Database": resource(
         "RDS::DBInstance",
         Engine="postgres",
         EngineVersion="17.2",
@@ -92,7 +77,7 @@ STORES = {
         MasterUserPassword=PASSWORD,
         MultiAZ=True,
     ),
-    "Cache": _resource(
+    "Cache": resource(
         "ElastiCache::ReplicationGroup",
         ReplicationGroupDescription="sessions",
         CacheNodeType="cache.t4g.micro",
@@ -100,14 +85,14 @@ STORES = {
         AutomaticFailoverEnabled=False,
         PreferredCacheClusterAZs=[QUIET_ZONE],
     ),
-    "Cluster": _resource(
+    "Cluster": resource(
         "MSK::Cluster",
         ClusterName="events",
         KafkaVersion="3.9.x",
         NumberOfBrokerNodes=3,
         BrokerNodeGroupInfo={
             "InstanceType": "kafka.m7g.large",
-            "ClientSubnets": [_ref(each) for each in SUBNETS],
+            "ClientSubnets": [ref(each) for each in SUBNETS],
         },
         ClientAuthentication={"Unauthenticated": {"Enabled": True}},
         EncryptionInfo={"EncryptionInTransit": {"ClientBroker": "PLAINTEXT"}},
@@ -116,69 +101,57 @@ STORES = {
     "Clicks": _topic("clicks", 2),
 }
 PROGRAMS = {
-    "Repository": _resource(
+    "Repository": resource(
         "ECR::Repository", EmptyOnDelete=True, Tags=[{"Key": "program", "Value": str(PROGRAM)}]
     ),
-    "Role": _resource(
+    "Role": resource(
         "IAM::Role",
-        AssumeRolePolicyDocument={
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Effect": "Allow",
-                    "Action": "sts:AssumeRole",
-                    "Principal": {"Service": "ec2.amazonaws.com"},
-                }
-            ],
-        },
+        AssumeRolePolicyDocument=policy(allow("sts:AssumeRole", Principal={"Service": "ec2.amazonaws.com"})),
     ),
-    "Profile": _resource("IAM::InstanceProfile", Roles=[_ref("Role")]),
-    "Template": _resource(
+    "Profile": resource("IAM::InstanceProfile", Roles=[ref("Role")]),
+    "Template": resource(
         "EC2::LaunchTemplate",
         LaunchTemplateData={
             "ImageId": "ami-12345678",
             "InstanceType": "t4g.micro",
-            "IamInstanceProfile": {"Arn": _get("Profile", "Arn")},
+            "IamInstanceProfile": {"Arn": get_att("Profile", "Arn")},
             "UserData": {"Fn::Base64": {"Fn::Sub": USER_DATA}},
         },
     ),
-    "Instance": _resource(
+    "Instance": resource(
         "EC2::Instance",
-        LaunchTemplate={"LaunchTemplateId": _ref("Template"), "Version": "1"},
-        SubnetId=_ref("Subnet0"),
+        LaunchTemplate={"LaunchTemplateId": ref("Template"), "Version": "1"},
+        SubnetId=ref("Subnet0"),
     ),
-    "Balancer": _resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=[_ref(each) for each in SUBNETS]),
-    "Targets": _resource(
+    "Balancer": resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=[ref(each) for each in SUBNETS]),
+    "Targets": resource(
         "ElasticLoadBalancingV2::TargetGroup",
         Port=8080,
         Protocol="HTTP",
-        VpcId=_ref("Vpc"),
+        VpcId=ref("Vpc"),
         HealthCheckPath="/health",
-        Targets=[{"Id": _ref("Instance"), "Port": 8080}],
+        Targets=[{"Id": ref("Instance"), "Port": 8080}],
     ),
-    "Http": _resource(
+    "Http": resource(
         "ElasticLoadBalancingV2::Listener",
-        LoadBalancerArn=_ref("Balancer"),
+        LoadBalancerArn=ref("Balancer"),
         Port=80,
         Protocol="HTTP",
-        DefaultActions=[{"Type": "forward", "TargetGroupArn": _ref("Targets")}],
+        DefaultActions=[{"Type": "forward", "TargetGroupArn": ref("Targets")}],
     ),
 }
 OUTPUTS = {
-    "Database": _ref("Database"),
-    "DatabaseHost": _get("Database", "Endpoint.Address"),
-    "DatabasePort": _get("Database", "Endpoint.Port"),
-    "Cache": _ref("Cache"),
-    "CacheHost": _get("Cache", "PrimaryEndPoint.Address"),
-    "CachePort": _get("Cache", "PrimaryEndPoint.Port"),
-    "Cluster": _ref("Cluster"),
-    "Instance": _ref("Instance"),
-    "Balancer": _get("Balancer", "DNSName"),
+    "Database": ref("Database"),
+    "DatabaseHost": get_att("Database", "Endpoint.Address"),
+    "DatabasePort": get_att("Database", "Endpoint.Port"),
+    "Cache": ref("Cache"),
+    "CacheHost": get_att("Cache", "PrimaryEndPoint.Address"),
+    "CachePort": get_att("Cache", "PrimaryEndPoint.Port"),
+    "Cluster": ref("Cluster"),
+    "Instance": ref("Instance"),
+    "Balancer": get_att("Balancer", "DNSName"),
 }
-TEMPLATE = {
-    "Resources": {"Vpc": _resource("EC2::VPC", CidrBlock="10.0.0.0/16"), **SUBNETS, **STORES, **PROGRAMS},
-    "Outputs": {name: {"Value": value} for name, value in OUTPUTS.items()},
-}
+RESOURCES = {"Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/16"), **SUBNETS, **STORES, **PROGRAMS}
 
 
 class System:
@@ -251,28 +224,10 @@ class System:
             consumer.close()
         return found
 
-    def role(self, name: str) -> str:
-        """A role that anybody may assume, and that may do everything; its ARN."""
-        iam = self.client("iam")
-        made = iam.create_role(
-            RoleName=name, AssumeRolePolicyDocument=_allow("sts:AssumeRole", Principal="*")
-        )
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=_allow("*", Resource="*"))
-        return str(made["Role"]["Arn"])
-
     def function(self, name: str) -> str:
         """A function that prints what it is given to read; its ARN."""
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("index.py", HANDLER)
-        made = self.client("lambda").create_function(
-            FunctionName=name,
-            Runtime="python3.12",
-            Handler="index.handler",
-            Role=self.role(name),
-            Code={"ZipFile": content.getvalue()},
-        )
-        return str(made["FunctionArn"])
+        role = create_role(self.endpoint, name, allow("*", Resource="*"), trusts=LAMBDA)
+        return create_function(self.endpoint, name, HANDLER, role)
 
     def reader(self, name: str) -> str:
         """A function that reads the topic clicks; the UUID of its event source mapping."""
@@ -306,24 +261,10 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        formation = running.endpoint.client("cloudformation")
-        formation.create_stack(
-            StackName=STACK, TemplateBody=json.dumps(TEMPLATE), Capabilities=["CAPABILITY_IAM"]
-        )
-        formation.get_waiter("stack_create_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
-        )
-        [stack] = formation.describe_stacks(StackName=STACK)["Stacks"]
-        outputs = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-        http, control = Http(running.endpoint), reach(running.endpoint)
-        assert control is not None
-        world = World(outputs, running.endpoint.client, http, control=control)
-        yield System(world, running.endpoint)
-        control.close()
-        http.close()
+def system(emulator: Emulator, control: Control, http: Http) -> System:
+    outputs = create_stack(emulator.endpoint, STACK, template(RESOURCES, OUTPUTS))
+    world = World(outputs, emulator.endpoint.client, http, control=control)
+    return System(world, emulator.endpoint)
 
 
 @pytest.fixture(scope="module")
@@ -367,7 +308,7 @@ def test_a_stopped_cache_refuses_everyone_and_a_single_node_comes_back_empty(sys
         with system.faults.stopped("redis", system.outputs["Cache"]):
             with pytest.raises(redis.exceptions.ConnectionError):
                 before.get("stopped")
-            assert not _listens(int(system.outputs["CachePort"]))
+            assert not is_open(system.outputs["CachePort"])
     with system.cache() as after:
         assert after.get("stopped") is None
 
@@ -392,11 +333,11 @@ def test_with_a_broker_down_its_port_refuses_and_the_others_take_and_give_every_
     system.produce("orders", before)
     assert len(system.ports) == 3
     with system.faults.broker_down("events", 2):
-        assert [_listens(system.ports[broker]) for broker in (1, 2, 3)] == [True, False, True]
+        assert [is_open(system.ports[broker]) for broker in (1, 2, 3)] == [True, False, True]
         assert 2 not in _leaders(system)
         system.produce("orders", meanwhile)
         assert {*before, *meanwhile} <= system.consume("orders", 24)
-    assert _listens(system.ports[2])
+    assert is_open(system.ports[2])
     assert sorted(_leaders(system)) == [1, 2, 3]
 
 
@@ -417,11 +358,11 @@ def test_what_stands_in_a_lost_zone_is_down_and_what_has_another_zone_goes_on(sy
             with system.database() as after:
                 assert after.run("SELECT entry FROM lost") == [[1]]
             assert _primary(system) == NEXT_ZONE
-            assert [_listens(system.ports[broker]) for broker in (1, 2, 3)] == [False, True, True]
+            assert [is_open(system.ports[broker]) for broker in (1, 2, 3)] == [False, True, True]
             system.produce("orders", [f"lost-{n}" for n in range(6)])
             assert system.world.http.get(page).status == 502
             assert cache.get("elsewhere") == "1"
-    assert _listens(system.ports[1])
+    assert is_open(system.ports[1])
     system.world.eventually(lambda: system.world.http.get(page).status == 200, what="the program is back")
     with system.database() as after:
         assert after.run("SELECT entry FROM lost") == [[1]]
@@ -439,15 +380,15 @@ def test_what_was_stopped_by_itself_stays_down_when_its_zone_comes_back(system: 
         ec2.stop_instances(InstanceIds=[system.outputs["Instance"]])
         for zone in ZONES:
             with system.faults.zone_lost(zone):
-                assert not _listens(int(system.outputs["DatabasePort"]))
-        assert not _listens(int(system.outputs["DatabasePort"]))
-        assert not _listens(int(system.outputs["CachePort"]))
-        assert not _listens(system.ports[broker])
+                assert not is_open(system.outputs["DatabasePort"])
+        assert not is_open(system.outputs["DatabasePort"])
+        assert not is_open(system.outputs["CachePort"])
+        assert not is_open(system.ports[broker])
         assert system.world.http.get(page).status == 502
     ec2.start_instances(InstanceIds=[system.outputs["Instance"]])
     system.world.eventually(lambda: system.world.http.get(page).status == 200, what="the program is back")
-    assert _listens(int(system.outputs["CachePort"]))
-    assert _listens(system.ports[broker])
+    assert is_open(system.outputs["CachePort"])
+    assert is_open(system.ports[broker])
     system.database().close()
 
 
@@ -456,10 +397,10 @@ def test_what_is_started_in_a_lost_zone_waits_for_it_unless_it_has_another(syste
     with system.faults.zone_lost(QUIET_ZONE):
         with system.faults.broker_down("events", broker):
             system.faults.restarted("redis", system.outputs["Cache"])
-        assert not _listens(int(system.outputs["CachePort"]))
-        assert not _listens(system.ports[broker])
-    assert _listens(int(system.outputs["CachePort"]))
-    assert _listens(system.ports[broker])
+        assert not is_open(system.outputs["CachePort"])
+        assert not is_open(system.ports[broker])
+    assert is_open(system.outputs["CachePort"])
+    assert is_open(system.ports[broker])
     primary = _primary(system)
     with system.faults.stopped("postgres", system.outputs["Database"]), system.faults.zone_lost(primary):
         system.faults.restarted("postgres", system.outputs["Database"])
@@ -546,22 +487,12 @@ def test_a_paused_function_runs_for_nobody_and_what_waits_is_delivered_afterward
 
 
 def test_a_queue_that_refuses_sends_gives_what_it_has_and_takes_again_afterwards(system: System) -> None:
-    sqs, role = system.client("sqs"), system.role("sender")
+    sqs, role = system.client("sqs"), create_role(system.endpoint, "sender", allow("*", Resource="*"))
     queue = sqs.create_queue(QueueName="letters")["QueueUrl"]
     arn = _queue_arn(system, queue)
-    before = _allow("sqs:SendMessage", Principal={"AWS": role}, Resource=arn)
+    before = json.dumps(policy(allow("sqs:SendMessage", Principal={"AWS": role}, Resource=arn)))
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"Policy": before})
-    keys = system.client("sts").assume_role(RoleArn=role, RoleSessionName="sender")["Credentials"]
-    make: Any = boto3.client
-    sender = make(
-        "sqs",
-        "us-east-1",
-        endpoint_url=system.endpoint.url,
-        verify=system.endpoint.ca_bundle,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+    sender = client_with(session_keys(system.endpoint, role), system.endpoint, "sqs")
     sender.send_message(QueueUrl=queue, MessageBody="before")
     with system.faults.refusing_sends(queue):
         with pytest.raises(ClientError, match="AccessDenied"):
@@ -588,14 +519,3 @@ def _primary(system: System) -> str:
     """The zone that the database's primary stands in."""
     described = system.client("rds").describe_db_instances(DBInstanceIdentifier=system.outputs["Database"])
     return str(described["DBInstances"][0]["AvailabilityZone"])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.settimeout(WITHIN)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _allow(action: str, **rest: Any) -> str:
-    statement = {"Effect": "Allow", "Action": action, **rest}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})

@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-import io
 import json
 import time
 import uuid
-import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
 
-from workbench.dryrun.control import CommandRefused, Control, reach
-from workbench.dryrun.emulator import Emulator
+from tests.offline import ACCOUNT, client_with, create_function, create_role, session_keys
+from tests.templates import LAMBDA, allow
+from workbench.dryrun.control import CommandRefused, Control
+from workbench.dryrun.emulator import Emulator, Endpoint
 from workbench.dryrun.faults import Faults
 from workbench.dryrun.http import Http
 from workbench.dryrun.world import World
 
 REGION, OTHER_REGION = "us-east-1", "eu-west-1"
-ACCOUNT = "000000000000"
 
 # One function that does what it is asked: each entry of "calls" is a service, an operation and its parameters.
 HANDLER = """
@@ -77,10 +75,10 @@ def handler(event, context):
 class System:
     """What the faults are made on: a function, its table, a queue that feeds it, and a bucket and a topic."""
 
-    def __init__(self, emulator: Emulator, control: Control) -> None:
-        self.endpoint = emulator.endpoint
-        self.client: Callable[..., Any] = cache(emulator.endpoint.client)  # one of each
-        self.world = World({}, self.client, Http(emulator.endpoint), control=control)
+    def __init__(self, endpoint: Endpoint, control: Control, http: Http) -> None:
+        self.endpoint = endpoint
+        self.client: Callable[..., Any] = cache(endpoint.client)  # one of each
+        self.world = World({}, self.client, http, control=control)
         self.faults: Faults = self.world.faults
         self.table, self.bucket = "counters", "a-bucket"
         self.create_table(REGION)
@@ -100,20 +98,11 @@ class System:
 
     def deploy(self, name: str, region: str = REGION, timeout: int = 20) -> str:
         """A function with a role of its own; its ARN."""
-        trust = _statement("sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"})
-        iam = self.client("iam")
-        role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
-        iam.put_role_policy(RoleName=name, PolicyName="all", PolicyDocument=_statement("*", Resource="*"))
-        made = self.client("lambda", region).create_function(
-            FunctionName=name,
-            Runtime="python3.12",
-            Role=role,
-            Handler="index.handler",
-            Code={"ZipFile": _zipped(HANDLER)},
-            Environment={"Variables": {"TABLE": self.table}},
-            Timeout=timeout,
+        role = create_role(self.endpoint, name, allow("*", Resource="*"), trusts=LAMBDA)
+        variables = {"Variables": {"TABLE": self.table}}
+        return create_function(
+            self.endpoint, name, HANDLER, role, region=region, Environment=variables, Timeout=timeout
         )
-        return str(made["FunctionArn"])
 
     def call(self, *calls: Any, function: str = "", attempts: int = 1) -> dict[str, Any]:
         """Let the function make the calls; what came of each, and how long they took together."""
@@ -171,26 +160,17 @@ class System:
 
 
 @pytest.fixture(scope="module")
-def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        control = reach(running.endpoint)
-        assert control is not None
-        made = System(running, control)
-        assert made.add("warm") == made.add("warm", function=made.bystander) == 1
-        yield made
-        control.close()
-        made.world.http.close()
+def system(emulator: Emulator, control: Control, http: Http) -> System:
+    made = System(emulator.endpoint, control, http)
+    assert made.add("warm") == made.add("warm", function=made.bystander) == 1
+    return made
 
 
 @pytest.fixture(autouse=True)
-def _nothing_stays(system: System) -> Iterator[None]:
+def _nothing_stays(system: System, control: Control) -> Iterator[None]:
     """Whatever a test does, no fault stands after it, and the function does its work."""
     yield
-    control = reach(system.endpoint)
-    assert control is not None
     assert control.call("faults/standing") == {"faults": []}
-    control.close()
     assert system.add("afterwards") == 1
 
 
@@ -469,22 +449,9 @@ def test_dead_letters_are_redriven_as_new_messages(system: System) -> None:
 
 
 def test_a_redrive_needs_a_grant_on_the_queue_that_it_empties(system: System) -> None:
-    iam, trust = system.client("iam"), _statement("sts:AssumeRole", Principal={"AWS": "*"})
-    role = iam.create_role(RoleName="redriver", AssumeRolePolicyDocument=trust)["Role"]["Arn"]
     granted = f"arn:aws:sqs:{REGION}:{ACCOUNT}:granted"
-    policy = _statement("sqs:StartMessageMoveTask", Resource=granted)
-    iam.put_role_policy(RoleName="redriver", PolicyName="p", PolicyDocument=policy)
-    keys = system.client("sts").assume_role(RoleArn=role, RoleSessionName="redrive")["Credentials"]
-    make: Any = boto3.client
-    redriver = make(
-        "sqs",
-        REGION,
-        endpoint_url=system.endpoint.url,
-        verify=system.endpoint.ca_bundle,
-        aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"],
-        aws_session_token=keys["SessionToken"],
-    )
+    role = create_role(system.endpoint, "redriver", allow("sqs:StartMessageMoveTask", Resource=granted))
+    redriver = client_with(session_keys(system.endpoint, role), system.endpoint, "sqs")
     with pytest.raises(ClientError, match="ResourceNotFoundException"):
         redriver.start_message_move_task(SourceArn=granted)
     with pytest.raises(ClientError, match="not authorized"):
@@ -556,15 +523,3 @@ def _adding(table: str, counter: str) -> dict[str, Any]:
         "UpdateExpression": "ADD n :one",
         "ExpressionAttributeValues": {":one": {"N": "1"}},
     }
-
-
-def _statement(action: str, **rest: Any) -> str:
-    statement = {"Effect": "Allow", "Action": action, **rest}
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-
-
-def _zipped(handler: str) -> bytes:
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr("index.py", handler)
-    return content.getvalue()

@@ -10,21 +10,31 @@ import struct
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
-import urllib3
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
+from tests.offline import (
+    create_role,
+    create_stack,
+    delete_stack,
+    eventually,
+    is_open,
+    session_keys,
+    update_stack,
+)
+from tests.templates import allow
+from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
-from workbench.offline.engines.kafka import NO_BROKER, Kafka
+from workbench.offline.engines.kafka import Kafka
+from workbench.offline.engines.kafka_topics import NO_BROKER
 
 STACK = "streams"
 WITHIN = 15.0  # seconds
@@ -107,21 +117,8 @@ ALL_OF_A_CONSUMER = ("Connect", "DescribeTopic", "ReadData", "DescribeGroup", "A
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
-
-
-@pytest.fixture(scope="module")
 def arns(emulator: Emulator) -> dict[str, str]:
-    formation = emulator.endpoint.client("cloudformation")
-    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
-    formation.get_waiter("stack_create_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-    )
-    (stack,) = formation.describe_stacks(StackName=STACK)["Stacks"]
-    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    return create_stack(emulator.endpoint, STACK, TEMPLATE)
 
 
 @pytest.fixture(scope="module")
@@ -134,13 +131,6 @@ def brokers(emulator: Emulator, arns: dict[str, str]) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def plain(brokers: dict[str, str]) -> dict[str, Any]:
     return {"bootstrap.servers": brokers["BootstrapBrokerString"]}
-
-
-def order(emulator: Emulator, command: str, **arguments: object) -> Any:
-    pool = urllib3.PoolManager(ca_certs=emulator.endpoint.ca_bundle)
-    answer = pool.request("POST", f"{emulator.endpoint.url}/_blueprint/{command}", body=json.dumps(arguments))
-    assert answer.status == 200, answer.data
-    return answer.json()
 
 
 def produce(settings: dict[str, Any], topic: str, records: list[tuple[str, str]]) -> list[KafkaError | None]:
@@ -212,8 +202,8 @@ def test_the_cluster_names_the_ways_in_that_its_template_asks_for(
     assert len({each["BrokerNodeInfo"]["ClientSubnet"] for each in nodes}) == 3
 
 
-def test_brokers_stand_in_the_zones_of_the_client_subnets(emulator: Emulator, arns: dict[str, str]) -> None:
-    described = order(emulator, "kafka/list")
+def test_brokers_stand_in_the_zones_of_the_client_subnets(control: Control, arns: dict[str, str]) -> None:
+    described = control.call("kafka/list")
     assert described["orders"]["zones"] == ["us-east-1a", "us-east-1b", "us-east-1c"]
     assert described["serverless"]["zones"] == ["us-east-1a", "us-east-1b", "us-east-1a"]
     assert sorted(described["orders"]["topics"]["placed"]) == [1, 2, 3]
@@ -227,32 +217,28 @@ def test_records_of_a_key_are_read_in_the_order_they_were_written(plain: dict[st
 
 
 def test_an_update_gives_the_brokers_their_new_configuration(
-    emulator: Emulator, arns: dict[str, str], plain: dict[str, Any]
+    emulator: Emulator, control: Control, arns: dict[str, str], plain: dict[str, Any]
 ) -> None:
     changed = json.loads(json.dumps(TEMPLATE))
     settings = changed["Resources"]["Settings"]["Properties"]
     settings["ServerProperties"] = settings["ServerProperties"].replace(
         "num.partitions=2", "num.partitions=5"
     )
-    formation = emulator.endpoint.client("cloudformation")
     for template in (changed, TEMPLATE):
-        formation.update_stack(StackName=STACK, TemplateBody=json.dumps(template))
-        formation.get_waiter("stack_update_complete").wait(
-            StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-        )
+        update_stack(emulator.endpoint, STACK, template)
         topic = "after-the-first" if template is changed else "after-the-second"
         produce(plain, topic, wave("any", 1))
-    topics = order(emulator, "kafka/list")["orders"]["topics"]
+    topics = control.call("kafka/list")["orders"]["topics"]
     assert [len(topics[f"after-the-{each}"]) for each in ("first", "second")] == [5, 2]
 
 
 def test_a_topic_is_made_on_first_use_only_where_the_configuration_says_so(
-    emulator: Emulator, arns: dict[str, str], plain: dict[str, Any]
+    emulator: Emulator, control: Control, arns: dict[str, str], plain: dict[str, Any]
 ) -> None:
     produce(plain, "made-on-use", wave("any", 1))
-    topics = {name: each["topics"] for name, each in order(emulator, "kafka/list").items()}
+    topics = {name: each["topics"] for name, each in control.call("kafka/list").items()}
     assert len(topics["orders"]["made-on-use"]) == 2
-    keys = role(emulator, "writes-anywhere", ALL_OF_A_PRODUCER, arns["Serverless"])
+    keys = session_of_a_role(emulator, "writes-anywhere", ALL_OF_A_PRODUCER, arns["Serverless"])
     settings = signed(emulator, emulator_brokers(emulator, arns["Serverless"]), keys)
     (error,) = produce({**settings, "topic.metadata.propagation.max.ms": 500}, "not-made", wave("any", 1))
     assert error is not None
@@ -273,25 +259,25 @@ def test_an_administrator_creates_and_deletes_topics(plain: dict[str, Any]) -> N
 
 
 def test_with_one_broker_down_writing_and_reading_go_on_and_it_leads_again_when_it_is_back(
-    emulator: Emulator, plain: dict[str, Any]
+    control: Control, plain: dict[str, Any]
 ) -> None:
     assert produce({**plain, "acks": "all"}, "placed", wave("before")) == [None] * 12
     assert len(consume(plain, "placed", 12, "survivors")) == 12
     for broker in (1, 2, 3):
-        order(emulator, "kafka/stop_broker", name="orders", broker=broker)
-        assert broker not in order(emulator, "kafka/list")["orders"]["topics"]["placed"]
+        control.call("kafka/stop_broker", name="orders", broker=broker)
+        assert broker not in control.call("kafka/list")["orders"]["topics"]["placed"]
         written = wave(f"without-{broker}")
         assert produce({**plain, "acks": "all"}, "placed", written) == [None] * 12
         read = consume(plain, "placed", 12, "survivors")
         assert {key: of_key(key, read) for key, _ in read} == {
             key: of_key(key, written) for key, _ in written
         }
-        order(emulator, "kafka/start_broker", name="orders", broker=broker)
-    assert sorted(order(emulator, "kafka/list")["orders"]["topics"]["placed"]) == [1, 2, 3]
+        control.call("kafka/start_broker", name="orders", broker=broker)
+    assert sorted(control.call("kafka/list")["orders"]["topics"]["placed"]) == [1, 2, 3]
 
 
 def test_a_consumer_that_runs_outlives_its_coordinator_and_its_leaders(
-    emulator: Emulator, plain: dict[str, Any]
+    control: Control, plain: dict[str, Any]
 ) -> None:
     settings = {
         **plain,
@@ -302,10 +288,13 @@ def test_a_consumer_that_runs_outlives_its_coordinator_and_its_leaders(
     }
     consumer = Consumer(settings)
     consumer.subscribe(["placed"])
-    eventually(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 3)
-    eventually(lambda: consumer.poll(0.1) is None and all(each.offset >= 0 for each in positions(consumer)))
+    eventually(lambda: consumer.poll(0.1) is None and len(consumer.assignment()) == 3, "all partitions")
+    eventually(
+        lambda: consumer.poll(0.1) is None and all(each.offset >= 0 for each in positions(consumer)),
+        "positions in all partitions",
+    )
     for broker in (1, 2, 3):
-        order(emulator, "kafka/stop_broker", name="orders", broker=broker)
+        control.call("kafka/stop_broker", name="orders", broker=broker)
         written = wave(f"running-{broker}", 4)
         assert produce(plain, "placed", written) == [None] * 4
         read: list[str] = []
@@ -316,9 +305,9 @@ def test_a_consumer_that_runs_outlives_its_coordinator_and_its_leaders(
                 read.append(text(record.value()))
             return len(read) == 4
 
-        eventually(all_read)
+        eventually(all_read, f"four records without broker {broker}")
         assert sorted(read) == sorted(value for _, value in written)
-        order(emulator, "kafka/start_broker", name="orders", broker=broker)
+        control.call("kafka/start_broker", name="orders", broker=broker)
     consumer.close()
 
 
@@ -356,17 +345,17 @@ def test_members_of_a_group_share_its_partitions_and_take_over_from_one_that_is_
     one, other = Consumer(settings), Consumer(settings)
     for each in (one, other):
         each.subscribe(["placed"])
-    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2])
+    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2], "two members' shares")
     assert 0 < len(partitions(one)) < 3
     third = subprocess.Popen(
         [sys.executable, "-c", MEMBER, json.dumps(settings)], stdout=subprocess.PIPE, text=True
     )
     with third:
-        eventually(lambda: [len(partitions(each)) for each in (one, other)] == [1, 1])
+        eventually(lambda: [len(partitions(each)) for each in (one, other)] == [1, 1], "a third one's share")
         assert third.stdout is not None
         assert third.stdout.readline() == "joined\n"
         third.kill()
-    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2])
+    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2], "two members' shares")
     for each in (one, other):
         each.close()
 
@@ -377,16 +366,16 @@ def partitions(consumer: Consumer) -> list[int]:
 
 
 def test_a_write_to_all_replicas_is_refused_while_too_few_are_up(
-    emulator: Emulator, plain: dict[str, Any]
+    control: Control, plain: dict[str, Any]
 ) -> None:
     for broker in (1, 2):
-        order(emulator, "kafka/stop_broker", name="orders", broker=broker)
+        control.call("kafka/stop_broker", name="orders", broker=broker)
     hasty = {**plain, "acks": "all", "retries": 0}
     codes = {error.code() for error in produce(hasty, "placed", wave("unsafe")) if error is not None}
     assert codes == {KafkaError.NOT_ENOUGH_REPLICAS}
     assert produce({**plain, "acks": 1}, "placed", wave("daring")) == [None] * 12
     for broker in (1, 2):
-        order(emulator, "kafka/start_broker", name="orders", broker=broker)
+        control.call("kafka/start_broker", name="orders", broker=broker)
     assert produce(hasty, "placed", wave("safe")) == [None] * 12
 
 
@@ -421,24 +410,11 @@ def emulator_brokers(emulator: Emulator, arn: str) -> str:
     return str(answer["BootstrapBrokerStringSaslIam"])
 
 
-def role(emulator: Emulator, name: str, actions: tuple[str, ...], cluster: str) -> Credentials:
-    """A session of a new role that may do `actions` on a cluster, its topics and its groups."""
-    iam, sts = emulator.endpoint.client("iam"), emulator.endpoint.client("sts")
+def session_of_a_role(emulator: Emulator, name: str, actions: tuple[str, ...], cluster: str) -> Credentials:
+    """The keys of a session of a new role that may do `actions` on a cluster, its topics and its groups."""
     resources = [cluster, *(cluster.replace(":cluster/", f":{kind}/") + "/*" for kind in ("topic", "group"))]
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
-    policy = {
-        "Effect": "Allow",
-        "Action": [f"kafka-cluster:{each}" for each in actions] or "s3:ListAllMyBuckets",
-        "Resource": resources if actions else "*",
-    }
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(policy))
-    keys = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
-    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-
-
-def document(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    granted = [allow([f"kafka-cluster:{each}" for each in actions], Resource=resources)] if actions else []
+    return session_keys(emulator.endpoint, create_role(emulator.endpoint, name, *granted))
 
 
 def signed(emulator: Emulator, brokers: str, keys: Credentials) -> dict[str, Any]:
@@ -472,17 +448,21 @@ def refusal(settings: dict[str, Any]) -> str:
         admin.poll(0)
         return bool(said)
 
-    eventually(answered)
+    eventually(answered, "an answer or a refusal")
     return " ".join(said)
 
 
 def test_a_role_that_may_writes_and_one_that_may_reads_with_the_token_of_the_msk_signers(
-    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+    emulator: Emulator, control: Control, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     way_in = brokers["BootstrapBrokerStringSaslIam"]
-    writer = signed(emulator, way_in, role(emulator, "writer", ALL_OF_A_PRODUCER, arns["Cluster"]))
-    reader = signed(emulator, way_in, role(emulator, "reader", ALL_OF_A_CONSUMER, arns["Cluster"]))
-    order(emulator, "kafka/create_topic", name="orders", topic="signed", partitions=1)
+    writer = signed(
+        emulator, way_in, session_of_a_role(emulator, "writer", ALL_OF_A_PRODUCER, arns["Cluster"])
+    )
+    reader = signed(
+        emulator, way_in, session_of_a_role(emulator, "reader", ALL_OF_A_CONSUMER, arns["Cluster"])
+    )
+    control.call("kafka/create_topic", name="orders", topic="signed", partitions=1)
     assert produce(writer, "signed", wave("signed")) == [None] * 12
     assert consume(reader, "signed", 12, "readers") == wave("signed")
     used = {
@@ -503,7 +483,7 @@ def test_a_role_without_connect_is_kept_out_and_so_is_a_forged_token(
     emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     way_in = brokers["BootstrapBrokerStringSaslIam"]
-    stranger = role(emulator, "stranger", (), arns["Cluster"])
+    stranger = session_of_a_role(emulator, "stranger", (), arns["Cluster"])
     assert "is not allowed kafka-cluster:Connect" in refusal(signed(emulator, way_in, stranger))
     forged = Credentials(stranger.access_key, "made up", stranger.token)
     assert "signature does not match" in refusal(signed(emulator, way_in, forged))
@@ -515,7 +495,7 @@ def test_the_mechanism_of_the_java_and_go_libraries_lets_in_the_same_roles(
     emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     first = brokers["BootstrapBrokerStringSaslIam"].split(",")[0]
-    keys = role(emulator, "in-java", ("Connect",), arns["Cluster"])
+    keys = session_of_a_role(emulator, "in-java", ("Connect",), arns["Cluster"])
     request = AWSRequest("GET", f"https://{first}/?Action=kafka-cluster%3AConnect")
     SigV4QueryAuth(keys, "kafka-cluster", "us-east-1", expires=900).add_auth(request)
     signed_query = parse_qsl(urlsplit(str(request.url)).query)
@@ -549,7 +529,9 @@ def test_a_role_may_not_do_what_it_was_not_granted(
     emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     way_in = brokers["BootstrapBrokerStringSaslIam"]
-    looks = role(emulator, "looks", ("Connect", "DescribeTopic", "DescribeGroup"), arns["Cluster"])
+    looks = session_of_a_role(
+        emulator, "looks", ("Connect", "DescribeTopic", "DescribeGroup"), arns["Cluster"]
+    )
     settings = signed(emulator, way_in, looks)
     (error,) = produce(settings, "placed", wave("any", 1))
     assert error is not None
@@ -589,29 +571,11 @@ def test_tls_without_a_log_in_is_open_where_the_template_allows_it(
     assert refusal(settings) == ""
 
 
-def eventually(happens: Callable[[], bool]) -> None:
-    until = time.monotonic() + WITHIN
-    while not happens():
-        assert time.monotonic() < until, "it did not happen in time"
-
-
 def test_deleting_the_stack_closes_every_port_and_ends_the_brokers(
-    emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
+    emulator: Emulator, control: Control, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     ports = [int(each.rpartition(":")[2]) for every in brokers.values() for each in every.split(",")]
     assert all(is_open(each) for each in ports)
-    formation = emulator.endpoint.client("cloudformation")
-    formation.delete_stack(StackName=STACK)
-    formation.get_waiter("stack_delete_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-    )
-    assert order(emulator, "kafka/list") == {}
+    delete_stack(emulator.endpoint, STACK)
+    assert control.call("kafka/list") == {}
     assert not any(is_open(each) for each in ports)
-
-
-def is_open(port: int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
-    except ConnectionRefusedError:
-        return False
-    return True

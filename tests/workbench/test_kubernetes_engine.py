@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +16,8 @@ from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from lambdas.shared.kubernetes import Kubernetes, KubernetesError, token
+from tests.offline import deployed, eventually, session_keys, update_stack
+from tests.templates import ANYBODY, allow, get_att, policy, ref, resource, template
 from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http, Response
@@ -32,30 +32,9 @@ Manifest = dict[str, Any]
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def http(emulator: Emulator) -> Iterator[Http]:
-    client = Http(emulator.endpoint)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
-def control(emulator: Emulator) -> Iterator[Control]:
-    client = Control(emulator.endpoint)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
 def stack(emulator: Emulator) -> Iterator[dict[str, str]]:
     """A cluster with a node in each of three zones, five roles, and an image: the stack's outputs."""
-    with _stack(emulator, "eks", _resources(), _OUTPUTS) as outputs:
+    with deployed(emulator.endpoint, "eks", template(_resources(), _OUTPUTS)) as outputs:
         yield outputs
 
 
@@ -69,9 +48,9 @@ def shop(admin: Kubernetes, stack: dict[str, str], http: Http) -> dict[str, str]
     """The namespace `shop` with a web of two pods behind an Ingress: the Ingress's host."""
     for manifest in (*_web("shop", stack["Image"]), *_way_in("shop")):
         admin.apply(manifest)
-    _until(lambda: _ready(admin, "shop") == 2, "two ready pods")
-    host = _until(lambda: _host(admin, "shop"), "the Ingress's load balancer")
-    _until(lambda: len(_answering(http, host)) == 2, "answers of both pods through the load balancer")
+    eventually(lambda: _ready(admin, "shop") == 2, "two ready pods")
+    host = eventually(lambda: _host(admin, "shop"), "the Ingress's load balancer")
+    eventually(lambda: len(_answering(http, host)) == 2, "answers of both pods through the load balancer")
     return {"host": host}
 
 
@@ -293,11 +272,11 @@ def test_an_ingress_that_nobody_serves_says_why_in_an_event(
         return any(reason in each["message"] for each in about)
 
     admin.apply(ingress)
-    _until(lambda: says("there is no IngressClass 'inner'"), "an Event on the class")
+    eventually(lambda: says("there is no IngressClass 'inner'"), "an Event on the class")
     admin.apply(_ingress_class("inner", {"controller": "k8s.io/nginx"}))
-    _until(lambda: says("the IngressClass inner is of k8s.io/nginx"), "an Event on the controller")
+    eventually(lambda: says("the IngressClass inner is of k8s.io/nginx"), "an Event on the controller")
     admin.apply(_ingress_class("inner", {"controller": "eks.amazonaws.com/alb"}))
-    _until(lambda: says("is tagged kubernetes.io/role/internal-elb=1"), "an Event on the subnets")
+    eventually(lambda: says("is tagged kubernetes.io/role/internal-elb=1"), "an Event on the subnets")
     assert _host(admin, "default") == ""
     admin.delete(ingress)
 
@@ -367,7 +346,7 @@ def test_a_killed_pod_comes_back_under_its_name(
         now = {pod["name"]: pod for pod in _pods(control, stack, "shop")}[before["name"]]
         return bool(now["ready"] and now["restarts"] == before["restarts"] + 1)
 
-    _until(is_back, "the pod's container to be started again")
+    eventually(is_back, "the pod's container to be started again")
     assert _ready(admin, "shop") == 2
     with pytest.raises(CommandRefused, match="runs no pod nobody"):
         control.call("kubernetes/kill_pod", cluster=stack["Cluster"], pod="nobody")
@@ -378,7 +357,7 @@ def test_a_deleted_pod_is_replaced_by_another(
 ) -> None:
     gone = _pods(control, stack, "shop")[0]["name"]
     admin.delete({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": gone, "namespace": "shop"}})
-    _until(
+    eventually(
         lambda: (
             gone not in [pod["name"] for pod in _pods(control, stack, "shop")] and _ready(admin, "shop") == 2
         ),
@@ -391,11 +370,11 @@ def test_a_failing_liveness_probe_restarts_the_container(
 ) -> None:
     restarts = sum(pod["restarts"] for pod in _pods(control, stack, "shop"))
     assert http.post(f"http://{shop['host']}/sick").status == 200
-    _until(
+    eventually(
         lambda: sum(pod["restarts"] for pod in _pods(control, stack, "shop")) > restarts,
         "a restart by the liveness probe",
     )
-    _until(lambda: all(pod["ready"] for pod in _pods(control, stack, "shop")), "ready pods")
+    eventually(lambda: all(pod["ready"] for pod in _pods(control, stack, "shop")), "ready pods")
 
 
 def test_a_rolling_change_never_leaves_nobody_ready(
@@ -419,7 +398,7 @@ def test_a_rolling_change_never_leaves_nobody_ready(
         watching = [pool.submit(watch), pool.submit(ask)]
         try:
             admin.apply(_deployment("shop", stack["Image"], greeting="good day"))
-            _until(lambda: _is_rolled_out(admin, "shop"), "the new pods in the place of the old")
+            eventually(lambda: _is_rolled_out(admin, "shop"), "the new pods in the place of the old")
             answers = [http.get(url).json()["greeting"] for _ in range(4)]
         finally:
             over.set()
@@ -441,9 +420,9 @@ def test_in_a_labelled_namespace_a_pod_is_ready_when_its_target_is_healthy(
     ingress = _way_in("shop")[1]
     ingress["metadata"]["annotations"]["alb.ingress.kubernetes.io/success-codes"] = "204"
     admin.apply(ingress)
-    _until(lambda: _ready(admin, "shop") == 0, "no ready pod where no target is healthy")
+    eventually(lambda: _ready(admin, "shop") == 0, "no ready pod where no target is healthy")
     admin.apply(_way_in("shop")[1])
-    _until(lambda: _ready(admin, "shop") == 2, "ready pods with healthy targets")
+    eventually(lambda: _ready(admin, "shop") == 2, "ready pods with healthy targets")
 
 
 @pytest.mark.parametrize(
@@ -466,18 +445,20 @@ def test_pods_that_never_get_ready_do_not_replace_those_that_are(
     good = _web("careful", stack["Image"])
     for manifest in good:
         admin.apply(manifest)
-    _until(lambda: _ready(admin, "careful") == 2, "two ready pods")
+    eventually(lambda: _ready(admin, "careful") == 2, "two ready pods")
     bad = _deployment("careful", stack["Image"])
     bad["spec"]["progressDeadlineSeconds"] = 10
     bad["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "READY", "value": "no"})
     admin.apply(bad)
-    _until(lambda: _condition(admin, "careful", "Progressing") == "ProgressDeadlineExceeded", "the deadline")
+    eventually(
+        lambda: _condition(admin, "careful", "Progressing") == "ProgressDeadlineExceeded", "the deadline"
+    )
     assert (_ready(admin, "careful"), _condition(admin, "careful", "Available")) == (
         2,
         "MinimumReplicasAvailable",
     )
     admin.delete(good[0])
-    _until(lambda: not _pods(control, stack, "careful"), "no pods in a namespace that is gone")
+    eventually(lambda: not _pods(control, stack, "careful"), "no pods in a namespace that is gone")
 
 
 def test_a_missing_config_map_keeps_a_pod_from_starting_until_it_is_there(
@@ -487,10 +468,10 @@ def test_a_missing_config_map_keeps_a_pod_from_starting_until_it_is_there(
     for manifest in manifests:
         if manifest is not config:
             admin.apply(manifest)
-    _until(lambda: admin.read(_deployment("late", "")).get("status", {}).get("replicas") == 2, "two pods")
+    eventually(lambda: admin.read(_deployment("late", "")).get("status", {}).get("replicas") == 2, "two pods")
     assert _ready(admin, "late") == 0
     admin.apply(config)
-    _until(lambda: _ready(admin, "late") == 2, "pods that start with their ConfigMap")
+    eventually(lambda: _ready(admin, "late") == 2, "pods that start with their ConfigMap")
     admin.delete(namespace)
 
 
@@ -501,11 +482,11 @@ def test_the_autoscaler_follows_the_load_between_its_bounds(
     admin.apply(_autoscaler("shop", least=2, most=5))
     assert control.call("kubernetes/load", **scaled, cpu_percent=120) == {"replicas": 4}
     assert control.call("kubernetes/load", **scaled, cpu_percent=300) == {"replicas": 5}
-    _until(lambda: _ready(admin, "shop") == 5, "five ready pods")
+    eventually(lambda: _ready(admin, "shop") == 5, "five ready pods")
     assert control.call("kubernetes/load", **scaled, cpu_percent=63) == {"replicas": 5}
     assert control.call("kubernetes/load", **scaled, cpu_percent=1) == {"replicas": 2}
-    _until(lambda: len(_pods(control, stack, "shop")) == 2, "two pods")
-    _until(
+    eventually(lambda: len(_pods(control, stack, "shop")) == 2, "two pods")
+    eventually(
         lambda: admin.read(_autoscaler("shop", least=2, most=5))["status"]["currentReplicas"] == 2,
         "its status",
     )
@@ -517,7 +498,7 @@ def test_an_autoscaler_raises_a_deployment_below_its_minimum(
     manifests = [*_web("small", stack["Image"]), _autoscaler("small", least=3, most=5)]
     for manifest in manifests:
         admin.apply(manifest)
-    _until(lambda: _ready(admin, "small") == 3, "three ready pods")
+    eventually(lambda: _ready(admin, "small") == 3, "three ready pods")
     admin.delete(manifests[0])
 
 
@@ -527,19 +508,21 @@ def test_a_lost_zone_is_made_good_in_the_others(
     zone = _pods(control, stack, "shop")[0]["zone"]
     control.call("zone/lose", zone=zone)
     try:
-        _until(
+        eventually(
             lambda: (
                 _ready(admin, "shop") == 2
                 and zone not in {pod["zone"] for pod in _pods(control, stack, "shop")}
             ),
             "two ready pods in the other zones",
         )
-        _until(lambda: http.get(f"http://{shop['host']}/").status == 200, "an answer without that zone")
+        eventually(lambda: http.get(f"http://{shop['host']}/").status == 200, "an answer without that zone")
     finally:
         control.call("zone/restore", zone=zone)
     node = next(each for each in _nodes(control, stack, zone))
     found = {"apiVersion": "v1", "kind": "Node", "metadata": {"name": node}}
-    _until(lambda: admin.read(found)["status"]["conditions"][0]["status"] == "True", "the node to be back")
+    eventually(
+        lambda: admin.read(found)["status"]["conditions"][0]["status"] == "True", "the node to be back"
+    )
 
 
 def test_deleting_leaves_no_load_balancer_and_no_process(
@@ -550,13 +533,13 @@ def test_deleting_leaves_no_load_balancer_and_no_process(
     before = set(_web_processes(emulator))
     for manifest in manifests:
         admin.apply(manifest)
-    _until(lambda: _ready(admin, "brief") == 2 and _host(admin, "brief"), "two pods and a load balancer")
+    eventually(lambda: _ready(admin, "brief") == 2 and _host(admin, "brief"), "two pods and a load balancer")
     started = set(_web_processes(emulator)) - before
     assert len(started) == 2
     assert len(_balancers(emulator) - balancers) == 1
     for manifest in reversed(manifests[:-2]):
         admin.delete(manifest)
-    _until(lambda: not started & set(_web_processes(emulator)), "the pods' processes to be gone")
+    eventually(lambda: not started & set(_web_processes(emulator)), "the pods' processes to be gone")
     assert _balancers(emulator) == balancers
 
 
@@ -564,12 +547,12 @@ def test_a_deleted_cluster_is_gone_with_its_pods_and_its_security_group(
     emulator: Emulator, http: Http
 ) -> None:
     resources = {**_resources(), "Entry": _entry("Admin", "ClusterAdminPolicy")}
-    with _stack(emulator, "gone", resources, _OUTPUTS) as outputs:
+    with deployed(emulator.endpoint, "gone", template(resources, _OUTPUTS)) as outputs:
         before = set(_web_processes(emulator))
         client = _client(emulator, outputs, outputs["Admin"])
         for manifest in _web("shop", outputs["Image"]):
             client.apply(manifest)
-        _until(lambda: _ready(client, "shop") == 2, "two ready pods")
+        eventually(lambda: _ready(client, "shop") == 2, "two ready pods")
         started = set(_web_processes(emulator)) - before
         assert len(started) == 2
     assert not started & set(_web_processes(emulator))
@@ -581,27 +564,27 @@ def test_a_deleted_cluster_is_gone_with_its_pods_and_its_security_group(
 
 def test_a_stack_update_changes_access_version_and_nodes(emulator: Emulator) -> None:
     resources = _resources()
-    with _stack(emulator, "changing", resources, _OUTPUTS) as outputs:
+    with deployed(emulator.endpoint, "changing", template(resources, _OUTPUTS)) as outputs:
         viewer = _client(emulator, outputs, outputs["Viewer"])
         assert _refused(viewer.apply, _namespace("new")).status == 403
         resources["Cluster"]["Properties"]["Version"] = "1.36"
         resources["ViewerEntry"] = _entry("Viewer", "ClusterAdminPolicy")
         del resources["Nodes"]
-        resources["Profile"] = _resource(
+        resources["Profile"] = resource(
             "EKS::FargateProfile",
-            ClusterName=_ref("Cluster"),
-            PodExecutionRoleArn=_get("Admin", "Arn"),
+            ClusterName=ref("Cluster"),
+            PodExecutionRoleArn=get_att("Admin", "Arn"),
             Selectors=[{"Namespace": "new"}],
-            Subnets=[_ref("Subnet1")],
+            Subnets=[ref("Subnet1")],
         )
-        resources["Provider"] = _resource(
+        resources["Provider"] = resource(
             "EKS::IdentityProviderConfig",
-            ClusterName=_ref("Cluster"),
+            ClusterName=ref("Cluster"),
             Type="oidc",
             IdentityProviderConfigName="people",
             Oidc={"IssuerUrl": "https://people.example.com", "ClientId": "c"},
         )
-        _update(emulator, "changing", resources)
+        update_stack(emulator.endpoint, "changing", template(resources, _OUTPUTS))
         eks, cluster = emulator.endpoint.client("eks"), outputs["Cluster"]
         assert eks.describe_cluster(name=cluster)["cluster"]["version"] == "1.36"
         assert eks.list_identity_provider_configs(clusterName=cluster)["identityProviderConfigs"] == [
@@ -613,7 +596,7 @@ def test_a_stack_update_changes_access_version_and_nodes(emulator: Emulator) -> 
             _bare_pod("default", outputs["Image"]),
         ):
             viewer.apply(manifest)
-        found = _until(lambda: _running_pod(viewer, "new"), "the pod on Fargate")
+        found = eventually(lambda: _running_pod(viewer, "new"), "the pod on Fargate")
         assert found["spec"]["nodeName"].startswith("ip-10-0-1-")
         assert "nodeName" not in viewer.read(_bare_pod("default", outputs["Image"]))["spec"]
 
@@ -623,149 +606,91 @@ def test_a_stack_update_changes_access_version_and_nodes(emulator: Emulator) -> 
 
 def _resources() -> dict[str, Any]:
     subnets = {
-        f"Subnet{number}": _resource(
+        f"Subnet{number}": resource(
             "EC2::Subnet",
-            VpcId=_ref("Vpc"),
+            VpcId=ref("Vpc"),
             AvailabilityZone=zone,
             CidrBlock=f"10.0.{number}.0/24",
             Tags=[{"Key": "kubernetes.io/role/elb", "Value": "1"}],
         )
         for number, zone in enumerate(ZONES)
     }
-    names = [_ref(name) for name in subnets]
-    anybody = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
-    pods = {
-        "Effect": "Allow",
-        "Action": ["sts:AssumeRole", "sts:TagSession"],
-        "Principal": {"Service": "pods.eks.amazonaws.com"},
-    }
+    names = [ref(name) for name in subnets]
+    anybody = allow("sts:AssumeRole", Principal=ANYBODY)
+    pods = allow(["sts:AssumeRole", "sts:TagSession"], Principal={"Service": "pods.eks.amazonaws.com"})
     roles = {
-        name: _resource("IAM::Role", AssumeRolePolicyDocument={"Version": "2012-10-17", "Statement": [trust]})
+        name: resource("IAM::Role", AssumeRolePolicyDocument=policy(trust))
         for name, trust in {
             **dict.fromkeys(("Admin", "Viewer", "Auditor", "Stranger"), anybody),
             "PodRole": pods,
         }.items()
     }
     return {
-        "Vpc": _resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
+        "Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
         **subnets,
         **roles,
-        "Repository": _resource(
+        "Repository": resource(
             "ECR::Repository", EmptyOnDelete=True, Tags=[{"Key": "program", "Value": str(FOLDER)}]
         ),
-        "Cluster": _resource(
+        "Cluster": resource(
             "EKS::Cluster",
             Version=VERSION,
-            RoleArn=_get("Admin", "Arn"),
+            RoleArn=get_att("Admin", "Arn"),
             AccessConfig={"AuthenticationMode": "API", "BootstrapClusterCreatorAdminPermissions": "true"},
             ComputeConfig={"Enabled": True, "NodePools": []},
             KubernetesNetworkConfig={"ElasticLoadBalancing": {"Enabled": True}},
             StorageConfig={"BlockStorage": {"Enabled": True}},
             ResourcesVpcConfig={"SubnetIds": names},
         ),
-        "Nodes": _resource(
+        "Nodes": resource(
             "EKS::Nodegroup",
-            ClusterName=_ref("Cluster"),
-            NodeRole=_get("Admin", "Arn"),
+            ClusterName=ref("Cluster"),
+            NodeRole=get_att("Admin", "Arn"),
             Subnets=names,
             ScalingConfig={"MinSize": 3, "DesiredSize": 3, "MaxSize": 6},
         ),
         "Entry": _entry("Admin", "ClusterAdminPolicy"),
         "ViewerEntry": _entry("Viewer", "ViewPolicy", "shop"),
-        "AuditorEntry": _resource(
+        "AuditorEntry": resource(
             "EKS::AccessEntry",
-            ClusterName=_ref("Cluster"),
-            PrincipalArn=_get("Auditor", "Arn"),
+            ClusterName=ref("Cluster"),
+            PrincipalArn=get_att("Auditor", "Arn"),
             KubernetesGroups=["auditors"],
         ),
-        "Identity": _resource(
+        "Identity": resource(
             "EKS::PodIdentityAssociation",
-            ClusterName=_ref("Cluster"),
+            ClusterName=ref("Cluster"),
             Namespace="shop",
             ServiceAccount="web",
-            RoleArn=_get("PodRole", "Arn"),
+            RoleArn=get_att("PodRole", "Arn"),
         ),
-        "Addon": _resource("EKS::Addon", ClusterName=_ref("Cluster"), AddonName="coredns"),
+        "Addon": resource("EKS::Addon", ClusterName=ref("Cluster"), AddonName="coredns"),
     }
 
 
 def _entry(role: str, policy: str, *namespaces: str) -> dict[str, Any]:
     scope = {"Type": "namespace", "Namespaces": list(namespaces)} if namespaces else {"Type": "cluster"}
-    return _resource(
+    return resource(
         "EKS::AccessEntry",
-        ClusterName=_ref("Cluster"),
-        PrincipalArn=_get(role, "Arn"),
+        ClusterName=ref("Cluster"),
+        PrincipalArn=get_att(role, "Arn"),
         AccessPolicies=[{"PolicyArn": f"{POLICIES}{policy}", "AccessScope": scope}],
     )
 
 
-def _resource(name: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": f"AWS::{name}", "Properties": properties}
-
-
-def _ref(name: str) -> dict[str, Any]:
-    return {"Ref": name}
-
-
-def _get(name: str, attribute: str) -> dict[str, Any]:
-    return {"Fn::GetAtt": [name, attribute]}
-
-
 _OUTPUTS = {
-    "Cluster": _ref("Cluster"),
-    "Arn": _get("Cluster", "Arn"),
-    "Endpoint": _get("Cluster", "Endpoint"),
-    "Authority": _get("Cluster", "CertificateAuthorityData"),
-    "Issuer": _get("Cluster", "OpenIdConnectIssuerUrl"),
-    "Group": _get("Cluster", "ClusterSecurityGroupId"),
-    "Vpc": _ref("Vpc"),
+    "Cluster": ref("Cluster"),
+    "Arn": get_att("Cluster", "Arn"),
+    "Endpoint": get_att("Cluster", "Endpoint"),
+    "Authority": get_att("Cluster", "CertificateAuthorityData"),
+    "Issuer": get_att("Cluster", "OpenIdConnectIssuerUrl"),
+    "Group": get_att("Cluster", "ClusterSecurityGroupId"),
+    "Vpc": ref("Vpc"),
     "Image": {"Fn::Sub": "${Repository.RepositoryUri}:1"},
-    "Identity": _ref("Identity"),
-    "Addon": _get("Addon", "Arn"),
-    **{name: _get(name, "Arn") for name in ("Admin", "Viewer", "Auditor", "Stranger", "PodRole")},
+    "Identity": ref("Identity"),
+    "Addon": get_att("Addon", "Arn"),
+    **{name: get_att(name, "Arn") for name in ("Admin", "Viewer", "Auditor", "Stranger", "PodRole")},
 }
-
-
-@contextmanager
-def _stack(
-    emulator: Emulator, name: str, resources: Mapping[str, Any], outputs: Mapping[str, Any]
-) -> Iterator[dict[str, str]]:
-    client = emulator.endpoint.client("cloudformation")
-    template = {
-        "Resources": resources,
-        "Outputs": {key: {"Value": value} for key, value in outputs.items()},
-    }
-    client.create_stack(StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"])
-    try:
-        created = _until(lambda: _settled(client, name, "CREATE"), f"the stack {name}")
-        assert created["StackStatus"] == "CREATE_COMPLETE", client.describe_stack_events(StackName=name)
-        yield {each["OutputKey"]: each["OutputValue"] for each in created["Outputs"]}
-    finally:
-        client.delete_stack(StackName=name)
-        _until(lambda: _is_deleted(client, name), f"the stack {name} to be deleted")
-
-
-def _update(emulator: Emulator, name: str, resources: Mapping[str, Any]) -> None:
-    client = emulator.endpoint.client("cloudformation")
-    template = json.dumps({"Resources": resources})
-    client.update_stack(StackName=name, TemplateBody=template, Capabilities=["CAPABILITY_IAM"])
-    updated = _until(lambda: _settled(client, name, "UPDATE"), f"the update of {name}")
-    assert updated["StackStatus"] == "UPDATE_COMPLETE", client.describe_stack_events(StackName=name)
-
-
-def _settled(client: Any, name: str, verb: str) -> Any:
-    [stack] = client.describe_stacks(StackName=name)["Stacks"]
-    return (
-        None if stack["StackStatus"].startswith(f"{verb}_") and "PROGRESS" in stack["StackStatus"] else stack
-    )
-
-
-def _is_deleted(client: Any, name: str) -> bool:
-    try:
-        return bool(_settled(client, name, "DELETE")["StackStatus"] == "DELETE_COMPLETE")
-    except (ClientError, TypeError):
-        stacks = client.list_stacks(StackStatusFilter=["DELETE_COMPLETE"])["StackSummaries"]
-        return name in {each["StackName"] for each in stacks}
 
 
 def _token(emulator: Emulator, cluster: str, role: str | None) -> str:
@@ -773,9 +698,8 @@ def _token(emulator: Emulator, cluster: str, role: str | None) -> str:
     session = get_session()
     session.set_credentials("test", "test")
     if role is not None:
-        answer = emulator.endpoint.client("sts").assume_role(RoleArn=role, RoleSessionName="tester")
-        keys = answer["Credentials"]
-        session.set_credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
+        keys = session_keys(emulator.endpoint, role)
+        session.set_credentials(keys.access_key, keys.secret_key, keys.token)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("AWS_ENDPOINT_URL_STS", emulator.endpoint.url)
         return token(cluster, session, REGION)
@@ -995,12 +919,3 @@ def _refused(call: Callable[[Manifest], Any], manifest: Manifest) -> KubernetesE
     with pytest.raises(KubernetesError) as refusal:
         call(manifest)
     return refusal.value
-
-
-def _until(holds: Callable[[], Any], what: str, seconds: float = 15.0) -> Any:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := holds():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"within {seconds:.0f} s there was not: {what}")

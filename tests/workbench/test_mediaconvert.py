@@ -6,16 +6,24 @@ import json
 import re
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import boto3
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.offline import (
+    ACCOUNT,
+    client_with,
+    create_role,
+    create_stack,
+    delete_stack,
+    eventually,
+    processes_of,
+    user_keys,
+)
+from tests.templates import allow, get_att, ref, resource, template
 from workbench.dryrun.emulator import Emulator
 from workbench.errors import Misuse
 from workbench.offline import media_jobs
@@ -23,28 +31,9 @@ from workbench.offline.engines import ffmpeg
 from workbench.offline.media_jobs import Job, Scheduler
 from workbench.offline.media_settings import InvalidSettings, in_camel_case, merged, plan_of
 
-T = TypeVar("T")
-
 BUCKET = "media-test"
-ACCOUNT = "000000000000"
 SECONDS = 3
-TRUST = {
-    "Version": "2012-10-17",
-    "Statement": [
-        {
-            "Effect": "Allow",
-            "Principal": {"Service": "mediaconvert.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-    ],
-}
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
+TRUSTED = {"Service": "mediaconvert.amazonaws.com"}
 
 
 @pytest.fixture(scope="module")
@@ -70,8 +59,11 @@ def world(emulator: Emulator, videos: dict[str, Path]) -> dict[str, str]:
     for name, file in videos.items():
         s3.put_object(Bucket=BUCKET, Key=f"in/{name}.mp4", Body=file.read_bytes())
     s3.put_object(Bucket=BUCKET, Key="in/letter.mp4", Body=b"Dear Sir or Madam, this is no film." * 100)
-    both = [_allow("s3:GetObject", f"{BUCKET}/in/*"), _allow("s3:PutObject", f"{BUCKET}/out/*")]
-    listing = _allow("s3:ListBucket", BUCKET)
+    bucket = f"arn:aws:s3:::{BUCKET}"
+    reading = allow("s3:GetObject", Resource=f"{bucket}/in/*")
+    writing = allow("s3:PutObject", Resource=f"{bucket}/out/*")
+    listing = allow("s3:ListBucket", Resource=bucket)
+    role = partial(create_role, emulator.endpoint)
     sqs, events = emulator.endpoint.client("sqs"), emulator.endpoint.client("events")
     url = sqs.create_queue(QueueName="media-events")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
@@ -79,9 +71,9 @@ def world(emulator: Emulator, videos: dict[str, Path]) -> dict[str, str]:
     events.put_rule(Name="media", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="media", Targets=[{"Id": "queue", "Arn": arn}])
     return {
-        "reader-and-writer": _role(emulator, "reader-and-writer", [*both, listing], TRUST),
-        "reader": _role(emulator, "reader", [both[0], listing], TRUST),
-        "stranger": _role(emulator, "stranger", both, {**TRUST, "Statement": []}),
+        "reader-and-writer": role("reader-and-writer", reading, writing, listing, trusts=TRUSTED),
+        "reader": role("reader", reading, listing, trusts=TRUSTED),
+        "stranger": role("stranger", reading, writing, trusts=None),
         "events": url,
     }
 
@@ -234,15 +226,17 @@ def test_a_cancelled_job_ends_at_once_with_its_ffmpeg(emulator: Emulator, world:
         [_files("s3://media-test/out/endless", _mp4(1920, 1080, rate=60))],
     )
     jobs = [_create(emulator, role, "endless", groups) for _ in range(3)]
-    transcoding = [_until(partial(_transcoding, emulator, job), f"{job} transcodes") for job in jobs[:2]]
+    transcoding = [
+        eventually(partial(_transcoding, emulator, job), f"{job} to transcode") for job in jobs[:2]
+    ]
     assert all(0 < each["JobPercentComplete"] < 100 for each in transcoding)
     assert client.get_job(Id=jobs[2])["Job"]["Status"] == "SUBMITTED"  # two run at once, and no more
     assert len(_children(emulator, "ffmpeg")) == 2
     for job in reversed(jobs):
         client.cancel_job(Id=job)
     assert [client.get_job(Id=job)["Job"]["Status"] for job in jobs] == ["CANCELED"] * 3
-    _until(lambda: not _children(emulator, "ffmpeg"), "ffmpeg is gone")
-    _until(lambda: not list((emulator.folder / "mediaconvert").iterdir()), "the jobs' files are gone")
+    eventually(lambda: not _children(emulator, "ffmpeg"), "the end of ffmpeg")
+    eventually(lambda: not list((emulator.folder / "mediaconvert").iterdir()), "the end of the jobs' files")
     assert _event(emulator, world, jobs[2], "CANCELED")
     with pytest.raises(client.exceptions.ConflictException):
         client.cancel_job(Id=jobs[0])
@@ -268,23 +262,19 @@ def test_the_caller_must_be_allowed_to_create_jobs_and_to_pass_the_role(
     emulator: Emulator, world: dict[str, str]
 ) -> None:
     role = world["reader-and-writer"]
-    create = {"Effect": "Allow", "Action": "mediaconvert:CreateJob", "Resource": "*"}
-    passing = {
-        "Effect": "Allow",
-        "Action": "iam:PassRole",
-        "Resource": role,
-        "Condition": {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}},
-    }
+    create = allow("mediaconvert:CreateJob", Resource="*")
+    to_mediaconvert = {"StringEquals": {"iam:PassedToService": "mediaconvert.amazonaws.com"}}
+    passing = allow("iam:PassRole", Resource=role, Condition=to_mediaconvert)
     groups = [_files("s3://media-test/out/asked", _mp4())]
     asked = {"Role": role, "Settings": _settings("film", groups)}
-    for name, statements, refused in (
-        ("without-create", [passing], "mediaconvert:CreateJob"),
-        ("without-pass", [create], "iam:PassRole"),
+    for name, statement, refused in (
+        ("without-create", passing, "mediaconvert:CreateJob"),
+        ("without-pass", create, "iam:PassRole"),
     ):
         with pytest.raises(ClientError, match=f"not authorized to perform: {refused}") as error:
-            _as_user(emulator, name, statements).create_job(**asked)
+            _as_user(emulator, name, statement).create_job(**asked)
         assert error.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
-    job = _as_user(emulator, "with-both", [create, passing]).create_job(**asked)["Job"]["Id"]
+    job = _as_user(emulator, "with-both", create, passing).create_job(**asked)["Job"]["Id"]
     assert _ended(emulator, job)["Status"] == "COMPLETE"
     decided = {(each["action"], each["resource"], each["allowed"]) for each in emulator.decisions()}
     assert ("iam:PassRole", role, True) in decided
@@ -313,38 +303,18 @@ def test_a_setting_that_is_not_supported_is_refused_by_its_path(
 def test_a_stack_makes_queue_template_and_preset_that_jobs_use(
     emulator: Emulator, world: dict[str, str]
 ) -> None:
-    cloudformation, client = (
-        emulator.endpoint.client("cloudformation"),
-        emulator.endpoint.client("mediaconvert"),
-    )
+    client = emulator.endpoint.client("mediaconvert")
     small = _mp4(64, 36)
-    template = {
-        "Resources": {
-            "Queue": {"Type": "AWS::MediaConvert::Queue", "Properties": {"Description": "of the stack"}},
-            "Preset": {
-                "Type": "AWS::MediaConvert::Preset",
-                "Properties": {"SettingsJson": small, "Name": "small"},
-            },
-            "Template": {
-                "Type": "AWS::MediaConvert::JobTemplate",
-                "Properties": {
-                    "Queue": {"Fn::GetAtt": ["Queue", "Arn"]},
-                    "SettingsJson": {
-                        "OutputGroups": [
-                            _files("s3://media-test/out/by-template", {"Preset": {"Ref": "Preset"}})
-                        ]
-                    },
-                },
-            },
-        },
-        "Outputs": {
-            "Queue": {"Value": {"Fn::GetAtt": ["Queue", "Arn"]}},
-            "Template": {"Value": {"Ref": "Template"}},
-        },
+    settings = {"OutputGroups": [_files("s3://media-test/out/by-template", {"Preset": ref("Preset")})]}
+    resources = {
+        "Queue": resource("MediaConvert::Queue", Description="of the stack"),
+        "Preset": resource("MediaConvert::Preset", SettingsJson=small, Name="small"),
+        "Template": resource(
+            "MediaConvert::JobTemplate", Queue=get_att("Queue", "Arn"), SettingsJson=settings
+        ),
     }
-    cloudformation.create_stack(StackName="media", TemplateBody=json.dumps(template))
-    _until(lambda: _stack(emulator)["StackStatus"] == "CREATE_COMPLETE", "the stack is created")
-    outputs = {each["OutputKey"]: each["OutputValue"] for each in _stack(emulator)["Outputs"]}
+    told = template(resources, {"Queue": get_att("Queue", "Arn"), "Template": ref("Template")})
+    outputs = create_stack(emulator.endpoint, "media", told)
     settings = {"Inputs": _settings("film", [])["Inputs"]}
     asked = {"Role": world["reader-and-writer"], "JobTemplate": outputs["Template"], "Settings": settings}
     job = _ended(emulator, client.create_job(**asked)["Job"]["Id"])
@@ -353,8 +323,8 @@ def test_a_stack_makes_queue_template_and_preset_that_jobs_use(
         "WidthInPx": 64,
         "HeightInPx": 36,
     }
-    cloudformation.delete_stack(StackName="media")
-    _until(lambda: len(client.list_queues()["Queues"]) == 1, "the stack's queue is gone")
+    delete_stack(emulator.endpoint, "media")
+    assert len(client.list_queues()["Queues"]) == 1
     assert client.list_job_templates()["JobTemplates"] == client.list_presets()["Presets"] == []
 
 
@@ -458,7 +428,7 @@ def test_urgent_jobs_run_first_and_none_of_a_paused_queue(monkeypatch: pytest.Mo
     assert order == []
     paused["first"] = False
     scheduler.start_next()
-    _until(lambda: len(order) == 3, "three jobs have run")
+    eventually(lambda: len(order) == 3, "three jobs to have run")
     assert order == [50, 20, 0]
 
 
@@ -562,7 +532,7 @@ def _ended(emulator: Emulator, job: str) -> dict[str, Any]:
         found = emulator.endpoint.client("mediaconvert").get_job(Id=job)["Job"]
         return found if found["Status"] in ("COMPLETE", "ERROR", "CANCELED") else None
 
-    return _until(ended, f"the job {job} ends")
+    return eventually(ended, f"the end of job {job}")
 
 
 def _transcoding(emulator: Emulator, job: str) -> dict[str, Any] | None:
@@ -584,20 +554,7 @@ def _event(emulator: Emulator, world: dict[str, str], job: str, status: str) -> 
         )
         return next(wanted, None)
 
-    return _until(found, f"the event {status} of {job}")
-
-
-def _until(ask: Callable[[], T | None], what: str, seconds: float = 20.0) -> T:
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if answer := ask():
-            return answer
-        time.sleep(0.05)
-    raise AssertionError(f"waited {seconds:.0f} s in vain until {what}")
-
-
-def _stack(emulator: Emulator) -> Any:
-    return emulator.endpoint.client("cloudformation").describe_stacks(StackName="media")["Stacks"][0]
+    return eventually(found, f"the event {status} of {job}")
 
 
 def _object(emulator: Emulator, key: str) -> bytes:
@@ -605,42 +562,13 @@ def _object(emulator: Emulator, key: str) -> bytes:
     return body
 
 
-def _allow(action: str, resource: str) -> dict[str, str]:
-    return {"Effect": "Allow", "Action": action, "Resource": f"arn:aws:s3:::{resource}"}
-
-
-def _policy(statements: list[Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})
-
-
-def _role(emulator: Emulator, name: str, statements: list[Any], trust: dict[str, Any]) -> str:
-    iam = emulator.endpoint.client("iam")
-    arn: str = iam.create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=_policy(statements))
-    return arn
-
-
-def _as_user(emulator: Emulator, name: str, statements: list[Any]) -> Any:
-    iam = emulator.endpoint.client("iam")
-    iam.create_user(UserName=name)
-    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=_policy(statements))
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return boto3.client(
-        "mediaconvert",
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint.url,
-        verify=emulator.endpoint.ca_bundle,
-        aws_access_key_id=key["AccessKeyId"],
-        aws_secret_access_key=key["SecretAccessKey"],
-    )
+def _as_user(emulator: Emulator, name: str, *statements: dict[str, Any]) -> Any:
+    return client_with(user_keys(emulator.endpoint, name, *statements), emulator.endpoint, "mediaconvert")
 
 
 def _children(emulator: Emulator, name: str) -> list[str]:
     """The processes called so in the emulator's process group."""
-    listed = subprocess.run(
-        ["ps", "-o", "args=", "-g", str(emulator.pid)], capture_output=True, text=True, check=False
-    )
-    return [line for line in listed.stdout.splitlines() if name in line.split()[0]]
+    return [line for line in processes_of(emulator.pid) if name in line.split()[0]]
 
 
 def _ffmpeg(*arguments: str) -> None:

@@ -3,35 +3,21 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError
 
+from tests.offline import client_with, processes_of, user_keys
+from tests.templates import allow
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.errors import Misuse
 from workbench.offline.engines import moto
 from workbench.offline.parts import elsewhere
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
-
-
-@pytest.fixture
-def control(emulator: Emulator) -> Iterator[Control]:
-    client = Control(emulator.endpoint)
-    yield client
-    client.close()
 
 
 def test_moto_is_started_by_the_first_request_that_needs_it_and_ends_with_the_emulator(
@@ -77,13 +63,14 @@ def test_what_is_made_there_is_found_there_by_an_escaped_path_and_in_its_account
     arn = client.create_workspace(alias="metrics", tags={"team": "one"})["arn"]
     assert arn.split(":")[3:5] == ["us-east-1", "000000000000"]
     assert client.list_tags_for_resource(resourceArn=arn)["tags"] == {"team": "one"}
-    assert _client(emulator, "amp", "123456789012", "test").list_workspaces()["workspaces"] == []
+    other = client_with(Credentials("123456789012", "test"), emulator.endpoint, "amp")
+    assert other.list_workspaces()["workspaces"] == []
     assert [each["arn"] for each in client.list_workspaces()["workspaces"]] == [arn]
 
 
 def test_the_caller_needs_the_permission_there_too(emulator: Emulator) -> None:
     channel = "arn:aws:ivs:us-east-1:000000000000:channel/*"
-    allowed = _as_user(emulator, "viewer", "ivs", "ivs:ListChannels", channel)
+    allowed = _as_user(emulator, "viewer", "ivs", allow("ivs:ListChannels", Resource=channel))
     assert allowed.list_channels()["channels"] == []
     with pytest.raises(ClientError, match="not authorized to perform: ivs:CreateChannel") as refusal:
         allowed.create_channel(name="mine")
@@ -98,18 +85,20 @@ def test_the_caller_needs_the_permission_there_too(emulator: Emulator) -> None:
 def test_a_statement_that_does_not_hold_gives_no_permission_and_takes_none(emulator: Emulator) -> None:
     channel = "arn:aws:ivs:us-east-1:000000000000:channel/*"
     elsewhere_only = {"StringEquals": {"aws:RequestedRegion": "eu-west-1"}}
-    client = _as_user(emulator, "traveller", "ivs", "ivs:ListChannels", channel, elsewhere_only)
+    client = _as_user(
+        emulator, "traveller", "ivs", allow("ivs:ListChannels", Resource=channel, Condition=elsewhere_only)
+    )
     with pytest.raises(ClientError, match="not authorized to perform: ivs:ListChannels"):
         client.list_channels()
-    document = {"Statement": {"Effect": "Allow", "Action": "ivs:List*", "Resource": f"{channel}-of-us"}}
+    document = {"Version": "2012-10-17", "Statement": allow("ivs:List*", Resource=f"{channel}-of-us")}
     emulator.endpoint.client("iam").put_user_policy(
-        UserName="traveller", PolicyName="q", PolicyDocument=json.dumps({"Version": "2012-10-17", **document})
+        UserName="traveller", PolicyName="q", PolicyDocument=json.dumps(document)
     )
     assert client.list_channels()["channels"] == []
 
 
 def test_a_refusal_speaks_the_protocol_of_the_service(emulator: Emulator) -> None:
-    client = _as_user(emulator, "analyst", "redshift", "redshift:DescribeTags", "*")
+    client = _as_user(emulator, "analyst", "redshift", allow("redshift:DescribeTags", Resource="*"))
     with pytest.raises(ClientError, match="not authorized to perform: redshift:DescribeClusters") as refusal:
         client.describe_clusters()
     assert refusal.value.response["Error"]["Code"] == "AccessDenied"
@@ -117,7 +106,7 @@ def test_a_refusal_speaks_the_protocol_of_the_service(emulator: Emulator) -> Non
 
 def test_nobody_gets_in_with_a_made_up_key(emulator: Emulator) -> None:
     with pytest.raises(ClientError, match="security token included in the request is invalid"):
-        _client(emulator, "ivs", "AKIA" + "MADEUP", "made-up").list_channels()
+        client_with(Credentials("AKIA" + "MADEUP", "made-up"), emulator.endpoint, "ivs").list_channels()
 
 
 def test_an_operation_that_moto_lacks_is_refused_at_once_in_one_line(emulator: Emulator) -> None:
@@ -156,38 +145,10 @@ def test_where_moto_is_not_installed_one_line_says_what_to_do(monkeypatch: pytes
     assert json.loads(body)["message"].endswith("moto is not installed: run `make setup-dev`")
 
 
-def _as_user(
-    emulator: Emulator,
-    name: str,
-    service: str,
-    action: str,
-    resource: str,
-    condition: dict[str, Any] | None = None,
-) -> Any:
-    iam = emulator.endpoint.client("iam")
-    iam.create_user(UserName=name)
-    statement = {"Effect": "Allow", "Action": action, "Resource": resource, "Condition": condition or {}}
-    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName=name, PolicyName="p", PolicyDocument=document)
-    key = iam.create_access_key(UserName=name)["AccessKey"]
-    return _client(emulator, service, key["AccessKeyId"], key["SecretAccessKey"])
-
-
-def _client(emulator: Emulator, service: str, access_key: str, secret: str) -> Any:
-    make: Any = boto3.client
-    return make(
-        service,
-        region_name="us-east-1",
-        endpoint_url=emulator.endpoint.url,
-        verify=emulator.endpoint.ca_bundle,
-        aws_access_key_id=access_key,
-        aws_secret_access_key=secret,
-    )
+def _as_user(emulator: Emulator, name: str, service: str, statement: dict[str, Any]) -> Any:
+    return client_with(user_keys(emulator.endpoint, name, statement), emulator.endpoint, service)
 
 
 def _servers(group: int) -> list[str]:
     """The moto servers in a process group."""
-    listed = subprocess.run(
-        ["ps", "-o", "args=", "-g", str(group)], capture_output=True, text=True, check=False
-    )
-    return [line for line in listed.stdout.splitlines() if "moto.server" in line]
+    return [line for line in processes_of(group) if "moto.server" in line]

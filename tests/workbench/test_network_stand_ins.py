@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
+from tests.offline import create_stack, delete_stack
+from tests.templates import allow, get_att, policy, ref, resource, template
 from workbench.dryrun.emulator import Emulator
 from workbench.offline.stand_ins import compute, network, records
 
@@ -17,35 +17,20 @@ MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFkZ0n2Z1kM0nq1vXq6v1mF8Yq5rX
 -----END PUBLIC KEY-----
 """
 NOT_HERE = {"AWS::EC2::Instance"}  # tests/workbench/test_programs.py runs one
+STACK = "one-of-each"
 Outputs = dict[str, str]
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
 
 
 @pytest.fixture(scope="module")
 def made(emulator: Emulator) -> Outputs:
     """A stack with one of each: what `Ref` answers for each of its resources."""
     resources = _resources()
-    outputs = {name: {"Value": {"Ref": name}} for name in resources} | {
-        "Allocation": {"Value": {"Fn::GetAtt": ["Address", "AllocationId"]}},
-        "RuleId": {"Value": {"Fn::GetAtt": ["Incoming", "Id"]}},
-        "SetArn": {"Value": {"Fn::GetAtt": ["Addresses", "Arn"]}},
+    outputs = {name: ref(name) for name in resources} | {
+        "Allocation": get_att("Address", "AllocationId"),
+        "RuleId": get_att("Incoming", "Id"),
+        "SetArn": get_att("Addresses", "Arn"),
     }
-    stacks = emulator.endpoint.client("cloudformation")
-    stacks.create_stack(
-        StackName="one-of-each",
-        TemplateBody=json.dumps({"Resources": resources, "Outputs": outputs}),
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-    _until(lambda: not _status(stacks).endswith("_IN_PROGRESS"), "the stack to settle")
-    assert _status(stacks) == "CREATE_COMPLETE", _reasons(stacks)
-    described = stacks.describe_stacks(StackName="one-of-each")["Stacks"][0]
-    return {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    return create_stack(emulator.endpoint, STACK, template(resources, outputs))
 
 
 def test_each_type_that_has_a_stand_in_is_deployed_here() -> None:
@@ -130,16 +115,9 @@ def test_public_parameters_answer_as_template_parameters_too(emulator: Emulator)
         "Image": {"Type": "AWS::SSM::Parameter::Value<AWS::EC2::Image::Id>", "Default": image},
         "Layer": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": layer},
     }
-    template = {
-        "Parameters": wanted,
-        "Resources": {"Wait": {"Type": "AWS::CloudFormation::WaitConditionHandle"}},
-        "Outputs": {name: {"Value": {"Ref": name}} for name in wanted},
-    }
-    stacks, ssm = emulator.endpoint.client("cloudformation"), emulator.endpoint.client("ssm")
-    stacks.create_stack(StackName="parameters", TemplateBody=json.dumps(template))
-    _until(lambda: not _status(stacks, "parameters").endswith("_IN_PROGRESS"), "the stack to settle")
-    described = stacks.describe_stacks(StackName="parameters")["Stacks"][0]
-    found = {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
+    nothing = {"Wait": resource("CloudFormation::WaitConditionHandle")}
+    asked = template(nothing, {name: ref(name) for name in wanted}) | {"Parameters": wanted}
+    found, ssm = create_stack(emulator.endpoint, "parameters", asked), emulator.endpoint.client("ssm")
     assert ssm.get_parameter(Name=image)["Parameter"]["Value"] == found["Image"]
     [known] = emulator.endpoint.client("ec2").describe_images(ImageIds=[found["Image"]])["Images"]
     assert known["ImageId"] == found["Image"]
@@ -169,10 +147,7 @@ def test_a_parameter_that_nobody_has_put_is_still_not_there(emulator: Emulator) 
 
 
 def test_deleting_the_stack_takes_it_all_away(made: Outputs, emulator: Emulator) -> None:
-    stacks = emulator.endpoint.client("cloudformation")
-    stacks.delete_stack(StackName="one-of-each")
-    _until(lambda: _status(stacks) in ("GONE", "DELETE_COMPLETE", "DELETE_FAILED"), "the stack to go")
-    assert _status(stacks) != "DELETE_FAILED", _reasons(stacks)
+    delete_stack(emulator.endpoint, STACK)
     client = emulator.endpoint.client
     ec2 = client("ec2")
     assert made["Address"] not in [each["PublicIp"] for each in ec2.describe_addresses()["Addresses"]]
@@ -194,45 +169,45 @@ def test_deleting_the_stack_takes_it_all_away(made: Outputs, emulator: Emulator)
 
 
 def _resources() -> dict[str, Any]:
-    anyone = {"Sid": "One", "Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}
-    policy = {"Version": "2012-10-17", "Statement": [anyone]}
+    anyone = allow("*", Sid="One", Principal="*", Resource="*")
+    open_to_all = policy(anyone)
     made: dict[str, tuple[str, dict[str, Any]]] = {
         "Vpc": ("EC2::VPC", {"CidrBlock": "10.1.0.0/16"}),
         "Other": ("EC2::VPC", {"CidrBlock": "10.2.0.0/16"}),
-        "Subnet": ("EC2::Subnet", {"VpcId": _ref("Vpc"), "CidrBlock": "10.1.0.0/24"}),
+        "Subnet": ("EC2::Subnet", {"VpcId": ref("Vpc"), "CidrBlock": "10.1.0.0/24"}),
         "Address": ("EC2::EIP", {"Domain": "vpc"}),
         "Nat": (
             "EC2::NatGateway",
             {
-                "SubnetId": _ref("Subnet"),
-                "AllocationId": _get("Address", "AllocationId"),
+                "SubnetId": ref("Subnet"),
+                "AllocationId": get_att("Address", "AllocationId"),
                 "Tags": [{"Key": "Name", "Value": "out"}],
             },
         ),
-        "Table": ("EC2::RouteTable", {"VpcId": _ref("Vpc")}),
+        "Table": ("EC2::RouteTable", {"VpcId": ref("Vpc")}),
         "Way": (
             "EC2::Route",
             {
-                "RouteTableId": _ref("Table"),
+                "RouteTableId": ref("Table"),
                 "DestinationCidrBlock": "0.0.0.0/0",
-                "NatGatewayId": _ref("Nat"),
+                "NatGatewayId": ref("Nat"),
             },
         ),
-        "Group": ("EC2::SecurityGroup", {"GroupDescription": "some", "VpcId": _ref("Vpc")}),
+        "Group": ("EC2::SecurityGroup", {"GroupDescription": "some", "VpcId": ref("Vpc")}),
         "Incoming": (
             "EC2::SecurityGroupIngress",
             {
-                "GroupId": _ref("Group"),
+                "GroupId": ref("Group"),
                 "IpProtocol": "tcp",
                 "FromPort": "8080",
                 "ToPort": "8080",
-                "SourceSecurityGroupId": _ref("Group"),
+                "SourceSecurityGroupId": ref("Group"),
             },
         ),
         "Outgoing": (
             "EC2::SecurityGroupEgress",
             {
-                "GroupId": _ref("Group"),
+                "GroupId": ref("Group"),
                 "IpProtocol": "tcp",
                 "FromPort": 5432,
                 "ToPort": 5432,
@@ -242,18 +217,18 @@ def _resources() -> dict[str, Any]:
         "FlowLog": (
             "EC2::FlowLog",
             {
-                "ResourceId": _ref("Vpc"),
+                "ResourceId": ref("Vpc"),
                 "ResourceType": "VPC",
                 "TrafficType": "REJECT",
                 "LogGroupName": "flows",
                 "DeliverLogsPermissionArn": "arn:aws:iam::000000000000:role/flows",
             },
         ),
-        "Acl": ("EC2::NetworkAcl", {"VpcId": _ref("Vpc")}),
+        "Acl": ("EC2::NetworkAcl", {"VpcId": ref("Vpc")}),
         "AclEntry": (
             "EC2::NetworkAclEntry",
             {
-                "NetworkAclId": _ref("Acl"),
+                "NetworkAclId": ref("Acl"),
                 "RuleNumber": 100,
                 "Protocol": 6,
                 "RuleAction": "allow",
@@ -263,13 +238,13 @@ def _resources() -> dict[str, Any]:
         ),
         "AclSubnet": (
             "EC2::SubnetNetworkAclAssociation",
-            {"SubnetId": _ref("Subnet"), "NetworkAclId": _ref("Acl")},
+            {"SubnetId": ref("Subnet"), "NetworkAclId": ref("Acl")},
         ),
-        "Peering": ("EC2::VPCPeeringConnection", {"VpcId": _ref("Vpc"), "PeerVpcId": _ref("Other")}),
+        "Peering": ("EC2::VPCPeeringConnection", {"VpcId": ref("Vpc"), "PeerVpcId": ref("Other")}),
         "Options": ("EC2::DHCPOptions", {"DomainName": "inside.test"}),
         "OptionsOfVpc": (
             "EC2::VPCDHCPOptionsAssociation",
-            {"VpcId": _ref("Vpc"), "DhcpOptionsId": _ref("Options")},
+            {"VpcId": ref("Vpc"), "DhcpOptionsId": ref("Options")},
         ),
         "Prefixes": (
             "EC2::PrefixList",
@@ -280,20 +255,20 @@ def _resources() -> dict[str, Any]:
                 "Entries": [{"Cidr": "192.0.2.0/24"}],
             },
         ),
-        "Interface": ("EC2::NetworkInterface", {"SubnetId": _ref("Subnet"), "GroupSet": [_ref("Group")]}),
-        "Second": ("EC2::VPCCidrBlock", {"VpcId": _ref("Vpc"), "CidrBlock": "10.3.0.0/16"}),
-        "OnlyOut": ("EC2::EgressOnlyInternetGateway", {"VpcId": _ref("Vpc")}),
+        "Interface": ("EC2::NetworkInterface", {"SubnetId": ref("Subnet"), "GroupSet": [ref("Group")]}),
+        "Second": ("EC2::VPCCidrBlock", {"VpcId": ref("Vpc"), "CidrBlock": "10.3.0.0/16"}),
+        "OnlyOut": ("EC2::EgressOnlyInternetGateway", {"VpcId": ref("Vpc")}),
         "Fixed": ("EC2::EIP", {"Domain": "vpc"}),
         "Attached": (
             "EC2::EIPAssociation",
-            {"AllocationId": _get("Fixed", "AllocationId"), "NetworkInterfaceId": _ref("Interface")},
+            {"AllocationId": get_att("Fixed", "AllocationId"), "NetworkInterfaceId": ref("Interface")},
         ),
         "Door": ("EC2::KeyPair", {"KeyName": "door"}),
         "Cluster": ("ECS::Cluster", {}),
         "Providers": (
             "ECS::ClusterCapacityProviderAssociations",
             {
-                "Cluster": _ref("Cluster"),
+                "Cluster": ref("Cluster"),
                 "CapacityProviders": ["FARGATE"],
                 "DefaultCapacityProviderStrategy": [{"CapacityProvider": "FARGATE", "Weight": 1}],
             },
@@ -322,7 +297,7 @@ def _resources() -> dict[str, Any]:
             {
                 "PolicyName": "p",
                 "PolicyType": "TargetTrackingScaling",
-                "ScalingTargetId": _ref("Scalable"),
+                "ScalingTargetId": ref("Scalable"),
             },
         ),
         "Vault": ("Backup::BackupVault", {"BackupVaultName": "vault"}),
@@ -331,14 +306,14 @@ def _resources() -> dict[str, Any]:
             {
                 "BackupPlan": {
                     "BackupPlanName": "plan",
-                    "BackupPlanRule": [{"RuleName": "daily", "TargetBackupVault": _ref("Vault")}],
+                    "BackupPlanRule": [{"RuleName": "daily", "TargetBackupVault": ref("Vault")}],
                 }
             },
         ),
         "Selection": (
             "Backup::BackupSelection",
             {
-                "BackupPlanId": _ref("Plan"),
+                "BackupPlanId": ref("Plan"),
                 "BackupSelection": {
                     "SelectionName": "all",
                     "IamRoleArn": "arn:aws:iam::000000000000:role/backups",
@@ -370,14 +345,14 @@ def _resources() -> dict[str, Any]:
                 },
             },
         ),
-        "Balancer": ("ElasticLoadBalancingV2::LoadBalancer", {"Subnets": [_ref("Subnet")]}),
+        "Balancer": ("ElasticLoadBalancingV2::LoadBalancer", {"Subnets": [ref("Subnet")]}),
         "Guarded": (
             "WAFv2::WebACLAssociation",
-            {"ResourceArn": _ref("Balancer"), "WebACLArn": _get("Firewall", "Arn")},
+            {"ResourceArn": ref("Balancer"), "WebACLArn": get_att("Firewall", "Arn")},
         ),
         "FirewallLog": (
             "WAFv2::LoggingConfiguration",
-            {"ResourceArn": _get("Firewall", "Arn"), "LogDestinationConfigs": []},
+            {"ResourceArn": get_att("Firewall", "Arn"), "LogDestinationConfigs": []},
         ),
         "Addresses": (
             "WAFv2::IPSet",
@@ -393,10 +368,10 @@ def _resources() -> dict[str, Any]:
             {"Name": "patterns", "Scope": "REGIONAL", "RegularExpressionList": ["^/admin"]},
         ),
         "Document": ("SSM::Document", {"Name": "steps", "Content": {}}),
-        "Association": ("SSM::Association", {"Name": _ref("Document")}),
+        "Association": ("SSM::Association", {"Name": ref("Document")}),
         "Composite": ("CloudWatch::CompositeAlarm", {"AlarmRule": "FALSE"}),
         "TrailBucket": ("S3::Bucket", {"BucketName": "trail-of-one-of-each"}),
-        "Trail": ("CloudTrail::Trail", {"S3BucketName": _ref("TrailBucket"), "IsLogging": True}),
+        "Trail": ("CloudTrail::Trail", {"S3BucketName": ref("TrailBucket"), "IsLogging": True}),
         "Budget": (
             "Budgets::Budget",
             {
@@ -408,7 +383,10 @@ def _resources() -> dict[str, Any]:
             },
         ),
         "Bus": ("Events::EventBus", {"Name": "bus"}),
-        "Archive": ("Events::Archive", {"SourceArn": _get("Bus", "Arn"), "EventPattern": {"source": ["a"]}}),
+        "Archive": (
+            "Events::Archive",
+            {"SourceArn": get_att("Bus", "Arn"), "EventPattern": {"source": ["a"]}},
+        ),
         "Connection": (
             "Events::Connection",
             {
@@ -419,7 +397,7 @@ def _resources() -> dict[str, Any]:
         "Destination": (
             "Events::ApiDestination",
             {
-                "ConnectionArn": _get("Connection", "Arn"),
+                "ConnectionArn": get_att("Connection", "Arn"),
                 "HttpMethod": "POST",
                 "InvocationEndpoint": "https://example.com/",
             },
@@ -443,7 +421,7 @@ def _resources() -> dict[str, Any]:
                         "StreamType": "Kinesis",
                         "KinesisStreamConfig": {
                             "RoleArn": "arn:aws:iam::000000000000:role/edge",
-                            "StreamArn": _get("Stream", "Arn"),
+                            "StreamArn": get_att("Stream", "Arn"),
                         },
                     }
                 ],
@@ -453,15 +431,15 @@ def _resources() -> dict[str, Any]:
             "CloudFront::PublicKey",
             {"PublicKeyConfig": {"Name": "key", "CallerReference": "1", "EncodedKey": PEM}},
         ),
-        "Keys": ("CloudFront::KeyGroup", {"KeyGroupConfig": {"Name": "keys", "Items": [_ref("Key")]}}),
-        "RegistryPolicy": ("ECR::RegistryPolicy", {"PolicyText": policy}),
+        "Keys": ("CloudFront::KeyGroup", {"KeyGroupConfig": {"Name": "keys", "Items": [ref("Key")]}}),
+        "RegistryPolicy": ("ECR::RegistryPolicy", {"PolicyText": open_to_all}),
         "Replication": ("ECR::ReplicationConfiguration", {"ReplicationConfiguration": {"Rules": []}}),
         "Scanning": ("ECR::RegistryScanningConfiguration", {"ScanType": "BASIC", "Rules": []}),
         "Through": ("ECR::PullThroughCacheRule", {"EcrRepositoryPrefix": "public"}),
         "Topic": ("SNS::Topic", {}),
-        "TopicPolicy": ("SNS::TopicInlinePolicy", {"TopicArn": _ref("Topic"), "PolicyDocument": policy}),
+        "TopicPolicy": ("SNS::TopicInlinePolicy", {"TopicArn": ref("Topic"), "PolicyDocument": open_to_all}),
         "Queue": ("SQS::Queue", {}),
-        "QueuePolicy": ("SQS::QueueInlinePolicy", {"Queue": _ref("Queue"), "PolicyDocument": policy}),
+        "QueuePolicy": ("SQS::QueueInlinePolicy", {"Queue": ref("Queue"), "PolicyDocument": open_to_all}),
         "Provider": (
             "IAM::OIDCProvider",
             {
@@ -471,37 +449,4 @@ def _resources() -> dict[str, Any]:
             },
         ),
     }
-    return {
-        name: {"Type": f"AWS::{kind}", "Properties": properties} for name, (kind, properties) in made.items()
-    }
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"Ref": name}
-
-
-def _get(name: str, attribute: str) -> dict[str, list[str]]:
-    return {"Fn::GetAtt": [name, attribute]}
-
-
-def _status(stacks: Any, name: str = "one-of-each") -> str:
-    try:
-        return str(stacks.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
-    except stacks.exceptions.ClientError:
-        return "GONE"
-
-
-def _reasons(stacks: Any) -> list[str]:
-    events = stacks.describe_stack_events(StackName="one-of-each")["StackEvents"]
-    return [
-        f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
-        for each in events
-        if each["ResourceStatus"].endswith("_FAILED")
-    ]
-
-
-def _until(happened: Callable[[], bool], what: str, seconds: float = 30.0) -> None:
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.05)
+    return {name: resource(kind, **properties) for name, (kind, properties) in made.items()}

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
-import socket
 import ssl
-import time
-import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import boto3
 import pg8000.native
 import pytest
-import urllib3
 
+from tests.offline import (
+    client_with,
+    create_function,
+    create_stack,
+    delete_stack,
+    deployed,
+    eventually,
+    is_open,
+    session_keys,
+)
+from tests.templates import allow, get_att, policy, ref, resource, template
+from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator, _write_certificates
 from workbench.offline.engines import free_port
 from workbench.offline.engines.postgres import Node, Postgres
@@ -31,7 +37,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 HANDLER = """
 import os, boto3, pg8000.native, ssl
 
-def handle(event, context):
+def handler(event, context):
     host, port, user = os.environ["HOST"], int(os.environ["PORT"]), os.environ["USER"]
     rds = boto3.client("rds")
     token = rds.generate_db_auth_token(DBHostname=host, Port=port, DBUsername=user)
@@ -42,16 +48,8 @@ def handle(event, context):
         return session.run("SELECT current_user")
 """
 
-T = TypeVar("T")
 REGION = "us-east-1"
 MASTER = "keeper"
-
-
-@pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as started:
-        started.wait_until_ready()
-        yield started
 
 
 @pytest.fixture(scope="module")
@@ -65,9 +63,10 @@ def orders(emulator: Emulator) -> Iterator[dict[str, str]]:
             ]
             for n, zone in enumerate("ab")
         ]
-    template = _orders_template([each["SubnetId"] for each in subnets])
-    yield _deploy(emulator, "orders", template)
-    _destroy(emulator, "orders")
+    with deployed(
+        emulator.endpoint, "orders", _orders_template([each["SubnetId"] for each in subnets])
+    ) as made:
+        yield made
 
 
 def test_a_secret_that_the_stack_generated_opens_the_database_that_the_stack_made(
@@ -96,7 +95,7 @@ def test_a_connection_without_tls_and_one_with_a_wrong_password_are_refused(
 
 
 def test_what_was_committed_outlives_a_crash_and_the_port_stays_the_same(
-    emulator: Emulator, orders: dict[str, str]
+    emulator: Emulator, control: Control, orders: dict[str, str]
 ) -> None:
     secret = _secret(emulator, orders["Secret"])
     before = _connect(emulator, secret)
@@ -104,22 +103,21 @@ def test_what_was_committed_outlives_a_crash_and_the_port_stays_the_same(
     before.run("INSERT INTO ledger VALUES (1)")
     before.run("BEGIN")
     before.run("INSERT INTO ledger VALUES (2)")
-    assert _command(emulator, "postgres/stop", name=orders["Name"])["running"] is False
+    assert control.call("postgres/stop", name=orders["Name"])["running"] is False
     with pytest.raises(pg8000.native.InterfaceError):
         before.run("COMMIT")
-    assert not _listens(int(orders["Port"]))
-    assert _command(emulator, "postgres/start", name=orders["Name"])["running"] is True
+    assert not is_open(orders["Port"])
+    assert control.call("postgres/start", name=orders["Name"])["running"] is True
     with _connect(emulator, secret) as after:
         assert after.run("SELECT entry FROM ledger") == [[1]]
 
 
 def test_an_unknown_server_is_refused_with_the_names_of_the_known(
-    emulator: Emulator, orders: dict[str, str]
+    control: Control, orders: dict[str, str]
 ) -> None:
-    status, answer = _post(emulator, "postgres/stop", {"name": "nobody"})
-    assert status == 400
-    assert orders["Name"] in answer["error"]
-    assert orders["Name"] in {each["name"] for each in _command(emulator, "postgres/list")}
+    with pytest.raises(CommandRefused, match=orders["Name"]):
+        control.call("postgres/stop", name="nobody")
+    assert orders["Name"] in {each["name"] for each in control.call("postgres/list")}
 
 
 def test_a_token_opens_the_database_to_a_user_with_rds_iam_whose_role_may_connect(
@@ -194,35 +192,33 @@ def test_clients_of_a_proxy_share_its_connections_and_wait_when_all_are_in_trans
 
 
 def test_a_proxy_keeps_its_clients_while_the_database_restarts(
-    emulator: Emulator, orders: dict[str, str]
+    emulator: Emulator, control: Control, orders: dict[str, str]
 ) -> None:
     target = _through_the_proxy(emulator, orders)
     token = _token(emulator, orders["Allowed"], target)
     with _connect(emulator, target, password=token) as session:
         assert session.run("SELECT 1") == [[1]]
-        _command(emulator, "postgres/restart", name=orders["Name"])
+        control.call("postgres/restart", name=orders["Name"])
         assert session.run("SELECT 2") == [[2]]
 
 
 def test_the_password_that_rds_manages_opens_the_database_and_goes_with_it(emulator: Emulator) -> None:
-    database = {
-        "Type": "AWS::RDS::DBInstance",
-        "Properties": {
-            "Engine": "postgres",
-            "EngineVersion": "17.2",
-            "DBInstanceClass": "db.r6g.large",
-            "AllocatedStorage": "20",
-            "MasterUsername": MASTER,
-            "ManageMasterUserPassword": True,
-        },
-    }
+    database = resource(
+        "RDS::DBInstance",
+        Engine="postgres",
+        EngineVersion="17.2",
+        DBInstanceClass="db.r6g.large",
+        AllocatedStorage="20",
+        MasterUsername=MASTER,
+        ManageMasterUserPassword=True,
+    )
     outputs = {
-        "Host": _attribute("Database", "Endpoint.Address"),
-        "Port": _attribute("Database", "Endpoint.Port"),
-        "Secret": _attribute("Database", "MasterUserSecret.SecretArn"),
-        "Name": {"Ref": "Database"},
+        "Host": get_att("Database", "Endpoint.Address"),
+        "Port": get_att("Database", "Endpoint.Port"),
+        "Secret": get_att("Database", "MasterUserSecret.SecretArn"),
+        "Name": ref("Database"),
     }
-    made = _deploy(emulator, "managed", {"Resources": {"Database": database}, "Outputs": _outputs(outputs)})
+    made = create_stack(emulator.endpoint, "managed", template({"Database": database}, outputs))
     rds = emulator.endpoint.client("rds")
     [described] = rds.describe_db_instances(DBInstanceIdentifier=made["Name"])["DBInstances"]
     assert described["MasterUserSecret"]["SecretArn"] == made["Secret"]
@@ -238,8 +234,8 @@ def test_the_password_that_rds_manages_opens_the_database_and_goes_with_it(emula
     with pytest.raises(pg8000.native.DatabaseError, match="password authentication failed"):
         _connect(emulator, target)
     _connect(emulator, {**target, **_secret(emulator, made["Secret"])}).close()
-    _destroy(emulator, "managed")
-    assert not _listens(int(made["Port"]))
+    delete_stack(emulator.endpoint, "managed")
+    assert not is_open(made["Port"])
     assert not (emulator.folder / "postgres" / made["Name"]).exists()
     secrets = emulator.endpoint.client("secretsmanager").list_secrets()["SecretList"]
     assert made["Secret"] not in {each["ARN"] for each in secrets}
@@ -249,33 +245,32 @@ def test_an_aurora_cluster_writes_at_one_endpoint_reads_at_the_other_and_fails_o
     emulator: Emulator,
 ) -> None:
     def member(after: list[str]) -> dict[str, Any]:
-        properties = {
-            "Engine": "aurora-postgresql",
-            "DBClusterIdentifier": {"Ref": "Cluster"},
-            "DBInstanceClass": "db.t4g.medium",
-        }
-        return {"Type": "AWS::RDS::DBInstance", "Properties": properties, "DependsOn": after}
+        instance = resource(
+            "RDS::DBInstance",
+            Engine="aurora-postgresql",
+            DBClusterIdentifier=ref("Cluster"),
+            DBInstanceClass="db.t4g.medium",
+        )
+        return instance | {"DependsOn": after}
 
-    cluster = {
-        "Type": "AWS::RDS::DBCluster",
-        "Properties": {
-            "Engine": "aurora-postgresql",
-            "EngineVersion": "17.7",
-            "DatabaseName": "shop",
-            "MasterUsername": MASTER,
-            "ManageMasterUserPassword": True,
-        },
-    }
+    cluster = resource(
+        "RDS::DBCluster",
+        Engine="aurora-postgresql",
+        EngineVersion="17.7",
+        DatabaseName="shop",
+        MasterUsername=MASTER,
+        ManageMasterUserPassword=True,
+    )
     outputs = {
-        "Name": {"Ref": "Cluster"},
-        "Writer": _attribute("Cluster", "Endpoint.Address"),
-        "Reader": _attribute("Cluster", "ReadEndpoint.Address"),
-        "Port": _attribute("Cluster", "Endpoint.Port"),
-        "Secret": _attribute("Cluster", "MasterUserSecret.SecretArn"),
-        "Second": {"Ref": "Second"},
+        "Name": ref("Cluster"),
+        "Writer": get_att("Cluster", "Endpoint.Address"),
+        "Reader": get_att("Cluster", "ReadEndpoint.Address"),
+        "Port": get_att("Cluster", "Endpoint.Port"),
+        "Secret": get_att("Cluster", "MasterUserSecret.SecretArn"),
+        "Second": ref("Second"),
     }
     resources = {"Cluster": cluster, "First": member([]), "Second": member(["First"])}
-    made = _deploy(emulator, "aurora", {"Resources": resources, "Outputs": _outputs(outputs)})
+    made = create_stack(emulator.endpoint, "aurora", template(resources, outputs))
     target = {
         **_secret(emulator, made["Secret"]),
         "host": made["Writer"],
@@ -300,8 +295,8 @@ def test_an_aurora_cluster_writes_at_one_endpoint_reads_at_the_other_and_fails_o
     with _connect(emulator, member_target) as promoted:
         promoted.run("INSERT INTO items VALUES ('chair')")
         assert promoted.run("SELECT count(*) FROM items") == [[2]]
-    _destroy(emulator, "aurora")
-    assert not _listens(int(made["Port"]))
+    delete_stack(emulator.endpoint, "aurora")
+    assert not is_open(made["Port"])
 
 
 def test_a_function_logs_in_through_the_proxy_with_a_token_of_its_own_role(
@@ -311,13 +306,12 @@ def test_a_function_logs_in_through_the_proxy_with_a_token_of_its_own_role(
     client = emulator.endpoint.client("lambda")
     for role, expected in ((orders["Allowed"], MASTER), (orders["Refused"], "IAM authentication failed")):
         name = role.split("/")[-1][-20:]
-        client.create_function(
-            FunctionName=name,
-            Role=role,
-            Runtime="python3.13",
-            Handler="index.handle",
+        create_function(
+            emulator.endpoint,
+            name,
+            HANDLER,
+            role,
             Timeout=20,
-            Code={"ZipFile": _zipped(HANDLER)},
             Environment={"Variables": {"HOST": target["host"], "PORT": str(target["port"]), "USER": MASTER}},
         )
         answer = client.invoke(FunctionName=name)["Payload"].read().decode()
@@ -382,11 +376,11 @@ def test_two_databases_made_through_the_api_do_not_know_of_each_other(emulator: 
     )
     _connect(emulator, {**left, "password": "another one"}).close()
     rds.stop_db_instance(DBInstanceIdentifier="left")
-    assert not _listens(left["port"])
-    assert _listens(right["port"])
+    assert not is_open(left["port"])
+    assert is_open(right["port"])
     for name in ("left", "right"):
         rds.delete_db_instance(DBInstanceIdentifier=name, SkipFinalSnapshot=True)
-    assert not _listens(right["port"])
+    assert not is_open(right["port"])
 
 
 # The engine by itself.
@@ -458,8 +452,8 @@ def test_a_killed_server_starts_again_and_leaves_no_shared_memory(
     stock.query("CREATE TABLE shelf AS SELECT 7 AS lamps", database="stock")
     segment = (stock.data / "postmaster.pid").read_text().splitlines()[6].split()[1]
     os.kill(stock.pids[0], signal.SIGKILL)
-    _eventually(lambda: not stock.running)
-    _eventually(lambda: segment not in _shared_memory())
+    eventually(lambda: not stock.running, "the server's end")
+    eventually(lambda: segment not in _shared_memory(), "the end of its shared memory")
     stock.start()
     assert stock.query("SELECT lamps FROM shelf", database="stock") == [["7"]]
 
@@ -476,11 +470,10 @@ def test_a_setting_that_the_server_cannot_have_is_said_in_its_words(room: Path) 
 
 def _orders_template(subnets: list[str]) -> dict[str, Any]:
     def role(action: str) -> dict[str, Any]:
-        resource = {"Fn::Sub": "arn:aws:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser:*/*"}
-        statement = {"Effect": "Allow", "Action": action, "Resource": resource}
-        return _role("lambda", [statement])
+        everyone = {"Fn::Sub": "arn:aws:rds-db:${AWS::Region}:${AWS::AccountId}:dbuser:*/*"}
+        return _role("lambda", allow(action, Resource=everyone))
 
-    secret = {"Ref": "Secret"}
+    secret = ref("Secret")
     generate = {
         "SecretStringTemplate": json.dumps({"username": MASTER}),
         "GenerateStringKey": "password",
@@ -496,103 +489,52 @@ def _orders_template(subnets: list[str]) -> dict[str, Any]:
         "MasterUsername": MASTER,
         "MasterUserPassword": {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"},
     }
-    attachment = {"SecretId": secret, "TargetType": "AWS::RDS::DBInstance", "TargetId": {"Ref": "Database"}}
+    attachment = {"SecretId": secret, "TargetType": "AWS::RDS::DBInstance", "TargetId": ref("Database")}
     proxy = {
         "DBProxyName": "orders-proxy",
         "EngineFamily": "POSTGRESQL",
         "RequireTLS": True,
-        "RoleArn": _attribute("ProxyRole", "Arn"),
+        "RoleArn": get_att("ProxyRole", "Arn"),
         "Auth": [{"AuthScheme": "SECRETS", "IAMAuth": "REQUIRED", "SecretArn": secret}],
         "VpcSubnetIds": subnets,
     }
     group = {
-        "DBProxyName": {"Ref": "Proxy"},
+        "DBProxyName": ref("Proxy"),
         "TargetGroupName": "default",
-        "DBInstanceIdentifiers": [{"Ref": "Database"}],
+        "DBInstanceIdentifiers": [ref("Database")],
         "ConnectionPoolConfigurationInfo": {"MaxConnectionsPercent": 2, "ConnectionBorrowTimeout": 1},
     }
-    read = {"Effect": "Allow", "Action": "secretsmanager:GetSecretValue", "Resource": secret}
-    return {
-        "Resources": {
-            "Secret": {
-                "Type": "AWS::SecretsManager::Secret",
-                "Properties": {"GenerateSecretString": generate},
-            },
-            "Database": {"Type": "AWS::RDS::DBInstance", "Properties": database},
-            "Attachment": {"Type": "AWS::SecretsManager::SecretTargetAttachment", "Properties": attachment},
-            "ProxyRole": _role("rds", [read]),
-            "Proxy": {"Type": "AWS::RDS::DBProxy", "Properties": proxy},
-            "TargetGroup": {"Type": "AWS::RDS::DBProxyTargetGroup", "Properties": group},
-            "Allowed": role("rds-db:connect"),
-            "Refused": role("rds-db:disconnect"),
-        },
-        "Outputs": _outputs(
-            {
-                "Name": {"Ref": "Database"},
-                "Host": _attribute("Database", "Endpoint.Address"),
-                "Port": _attribute("Database", "Endpoint.Port"),
-                "ResourceId": _attribute("Database", "DbiResourceId"),
-                "Secret": secret,
-                "Proxy": _attribute("Proxy", "Endpoint"),
-                "Allowed": _attribute("Allowed", "Arn"),
-                "Refused": _attribute("Refused", "Arn"),
-            }
-        ),
+    resources = {
+        "Secret": resource("SecretsManager::Secret", GenerateSecretString=generate),
+        "Database": resource("RDS::DBInstance", **database),
+        "Attachment": resource("SecretsManager::SecretTargetAttachment", **attachment),
+        "ProxyRole": _role("rds", allow("secretsmanager:GetSecretValue", Resource=secret)),
+        "Proxy": resource("RDS::DBProxy", **proxy),
+        "TargetGroup": resource("RDS::DBProxyTargetGroup", **group),
+        "Allowed": role("rds-db:connect"),
+        "Refused": role("rds-db:disconnect"),
     }
-
-
-def _role(service: str, statements: list[dict[str, Any]]) -> dict[str, Any]:
-    trust = {
-        "Effect": "Allow",
-        "Principal": {"Service": f"{service}.amazonaws.com", "AWS": {"Ref": "AWS::AccountId"}},
-        "Action": "sts:AssumeRole",
+    outputs = {
+        "Name": ref("Database"),
+        "Host": get_att("Database", "Endpoint.Address"),
+        "Port": get_att("Database", "Endpoint.Port"),
+        "ResourceId": get_att("Database", "DbiResourceId"),
+        "Secret": secret,
+        "Proxy": get_att("Proxy", "Endpoint"),
+        "Allowed": get_att("Allowed", "Arn"),
+        "Refused": get_att("Refused", "Arn"),
     }
-    policy = {"PolicyName": "own", "PolicyDocument": {"Version": "2012-10-17", "Statement": statements}}
-    document = {"Version": "2012-10-17", "Statement": [trust]}
-    return {
-        "Type": "AWS::IAM::Role",
-        "Properties": {"AssumeRolePolicyDocument": document, "Policies": [policy]},
-    }
+    return template(resources, outputs)
 
 
-def _zipped(code: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("index.py", code)
-    return buffer.getvalue()
-
-
-def _attribute(logical_id: str, name: str) -> dict[str, list[str]]:
-    return {"Fn::GetAtt": [logical_id, name]}
-
-
-def _outputs(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: {"Value": value} for name, value in values.items()}
-
-
-def _deploy(emulator: Emulator, name: str, template: dict[str, Any]) -> dict[str, str]:
-    cloudformation = emulator.endpoint.client("cloudformation")
-    cloudformation.create_stack(
-        StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_IAM"]
+def _role(service: str, granted: dict[str, Any]) -> dict[str, Any]:
+    """A role that the service may assume, and who has made the stack; it may do what is granted."""
+    trusted = {"Service": f"{service}.amazonaws.com", "AWS": ref("AWS::AccountId")}
+    return resource(
+        "IAM::Role",
+        AssumeRolePolicyDocument=policy(allow("sts:AssumeRole", Principal=trusted)),
+        Policies=[{"PolicyName": "own", "PolicyDocument": policy(granted)}],
     )
-    stack = _eventually(lambda: _at_rest(cloudformation, name))
-    if stack["StackStatus"] != "CREATE_COMPLETE":
-        events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-        pytest.fail(str([each for each in events if "FAILED" in each["ResourceStatus"]]))
-    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-
-
-def _at_rest(cloudformation: Any, name: str) -> Any:
-    [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    return None if stack["StackStatus"].endswith("IN_PROGRESS") else stack
-
-
-def _destroy(emulator: Emulator, name: str) -> None:
-    cloudformation = emulator.endpoint.client("cloudformation")
-    [stack] = cloudformation.describe_stacks(StackName=name)["Stacks"]
-    cloudformation.delete_stack(StackName=stack["StackId"])
-    gone = lambda: _at_rest(cloudformation, stack["StackId"])  # noqa: E731
-    assert _eventually(gone)["StackStatus"] == "DELETE_COMPLETE"
 
 
 def _secret(emulator: Emulator, arn: str) -> Any:
@@ -619,48 +561,15 @@ def _through_the_proxy(emulator: Emulator, orders: dict[str, str]) -> Any:
 
 def _token(emulator: Emulator, role: str, target: dict[str, Any]) -> str:
     """What the SDK signs for a user of the database, with credentials of `role`."""
-    assumed = emulator.endpoint.client("sts").assume_role(RoleArn=role, RoleSessionName="test")["Credentials"]
-    client = boto3.client(
-        "rds",
-        region_name=REGION,
-        aws_access_key_id=assumed["AccessKeyId"],
-        aws_secret_access_key=assumed["SecretAccessKey"],
-        aws_session_token=assumed["SessionToken"],
-    )
+    keys = session_keys(emulator.endpoint, role)
+    client = client_with(keys, emulator.endpoint, "rds")
     token: str = client.generate_db_auth_token(
         target["host"], int(target["port"]), target["username"], REGION
     )
     return token
 
 
-def _command(emulator: Emulator, command: str, **arguments: Any) -> Any:
-    status, answer = _post(emulator, command, arguments)
-    assert status == 200, answer
-    return answer
-
-
-def _post(emulator: Emulator, name: str, arguments: dict[str, Any]) -> tuple[int, Any]:
-    with urllib3.PoolManager(ca_certs=emulator.endpoint.ca_bundle) as pool:
-        answer = pool.request(
-            "POST", f"{emulator.endpoint.url}/_blueprint/{name}", json=arguments, timeout=20.0
-        )
-        return answer.status, answer.json()
-
-
 def _shared_memory() -> set[str]:
     """The numbers of this machine's shared memory segments."""
     lines = Path("/proc/sysvipc/shm").read_text().splitlines()[1:]
     return {line.split()[1] for line in lines}
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def _eventually(check: Callable[[], T], within: float = 20.0) -> T:
-    until = time.monotonic() + within
-    while not (found := check()):
-        assert time.monotonic() < until, f"not within {within:.0f} s"
-        time.sleep(0.02)
-    return found

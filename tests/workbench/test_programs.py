@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.offline import deployed, eventually
+from tests.templates import allow, get_att, policy, ref, resource, template
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http, Response
-from workbench.errors import Misuse
+from workbench.errors import DryRunFailed, Misuse
 from workbench.offline.images import containers_of, program_of, read_image
 from workbench.offline.parts.load_balancers import matches
 
@@ -38,31 +37,12 @@ EOF
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
-
-
-@pytest.fixture(scope="module")
-def http(emulator: Emulator) -> Iterator[Http]:
-    client = Http(emulator.endpoint)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def control(emulator: Emulator) -> Iterator[Control]:
-    client = Control(emulator.endpoint)
-    yield client
-    client.close()
-
-
-@pytest.fixture(scope="module")
 def web(emulator: Emulator) -> Iterator[dict[str, str]]:
     """A group of three instances behind a load balancer and a distribution: the stack's outputs."""
-    with _stack(emulator, "web", _network() | _balancer() | _group(), _WEB_OUTPUTS) as outputs:
-        _until(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
+    with deployed(
+        emulator.endpoint, "web", template(_network() | _balancer() | _group(), _WEB_OUTPUTS)
+    ) as outputs:
+        eventually(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
         yield outputs
 
 
@@ -108,7 +88,7 @@ def test_what_a_program_says_is_in_its_log_group(web: dict[str, str], emulator: 
     def messages() -> list[str]:
         return [each["message"] for each in logs.filter_log_events(logGroupName=web["Logs"])["events"]]
 
-    _until(lambda: messages().count("listening") >= 3, "the first lines of three programs")
+    eventually(lambda: messages().count("listening") >= 3, "the first lines of three programs")
 
 
 def test_an_ill_program_gets_no_requests_and_its_instance_is_replaced(
@@ -116,14 +96,14 @@ def test_an_ill_program_gets_no_requests_and_its_instance_is_replaced(
 ) -> None:
     before = {each["InstanceId"] for each in _instances(emulator, web)}
     ill = _pid_after(http, web, "/fall-ill")
-    _until(lambda: "unhealthy" in _states(emulator, web), "a target to be unhealthy")
+    eventually(lambda: "unhealthy" in _states(emulator, web), "a target to be unhealthy")
     [told] = [each for each in _healths(emulator, web) if each["TargetHealth"]["State"] == "unhealthy"]
     assert told["TargetHealth"]["Reason"] == "Target.ResponseCodeMismatch"
     assert told["TargetHealth"]["Description"] == "Health checks failed with these codes: [500]"
     answers = [http.get(f"http://{web['Balancer']}/") for _ in range(6)]
     assert {each.status for each in answers} == {200}
     assert ill not in {each.json()["pid"] for each in answers}
-    _until(
+    eventually(
         lambda: (
             _states(emulator, web).count("healthy") == 3
             and len({each["InstanceId"] for each in _instances(emulator, web)} - before) == 1
@@ -136,7 +116,7 @@ def test_a_killed_program_is_started_again(web: dict[str, str], emulator: Emulat
     before = {each["InstanceId"] for each in _instances(emulator, web)}
     killed = http.get(f"http://{web['Balancer']}/").json()["pid"]
     os.kill(killed, signal.SIGKILL)
-    _until(
+    eventually(
         lambda: len(set(_pids(http, web)) - {0, killed}) == 3 and _states(emulator, web) == ["healthy"] * 3,
         "three programs again",
     )
@@ -148,8 +128,8 @@ def test_with_a_zone_away_the_others_serve_and_it_serves_again_when_it_is_back(
 ) -> None:
     lost = ZONES[1]
     assert len(control.call("zone/lose", zone=lost)["stopped"]) == 1
-    _until(lambda: _zones(http, web) <= set(ZONES) - {lost}, "no more requests to the lost zone")
-    _until(
+    eventually(lambda: _zones(http, web) <= set(ZONES) - {lost}, "no more requests to the lost zone")
+    eventually(
         lambda: (
             len(_instances(emulator, web)) == 3
             and lost not in {each["Placement"]["AvailabilityZone"] for each in _instances(emulator, web)}
@@ -157,7 +137,7 @@ def test_with_a_zone_away_the_others_serve_and_it_serves_again_when_it_is_back(
         "an instance in another zone",
     )
     control.call("zone/restore", zone=lost)
-    _until(
+    eventually(
         lambda: _states(emulator, web) == ["healthy"] * 3 and _zones(http, web) == set(ZONES),
         "the group to be even again",
     )
@@ -169,17 +149,17 @@ def test_a_terminated_instance_takes_its_program_with_it_and_is_replaced(
     victim = _instances(emulator, web)[0]["InstanceId"]
     before = set(_pids(http, web))
     emulator.endpoint.client("ec2").terminate_instances(InstanceIds=[victim])
-    _until(lambda: sum(_alive(pid) for pid in before) == 2, "its program to end")
-    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "another instance")
+    eventually(lambda: sum(_alive(pid) for pid in before) == 2, "its program to end")
+    eventually(lambda: _states(emulator, web) == ["healthy"] * 3, "another instance")
     assert victim not in {each["InstanceId"] for each in _instances(emulator, web)}
 
 
 def test_a_group_grows_and_shrinks_as_it_is_told(web: dict[str, str], emulator: Emulator) -> None:
     groups = emulator.endpoint.client("autoscaling")
     groups.set_desired_capacity(AutoScalingGroupName=web["Group"], DesiredCapacity=4)
-    _until(lambda: _states(emulator, web) == ["healthy"] * 4, "four targets")
+    eventually(lambda: _states(emulator, web) == ["healthy"] * 4, "four targets")
     groups.set_desired_capacity(AutoScalingGroupName=web["Group"], DesiredCapacity=3)
-    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "three targets")
+    eventually(lambda: _states(emulator, web) == ["healthy"] * 3, "three targets")
     assert len(_instances(emulator, web)) == 3
 
 
@@ -188,9 +168,9 @@ def test_an_instance_taken_out_drains_before_it_is_gone(web: dict[str, str], emu
     target = {"Id": _instances(emulator, web)[0]["InstanceId"]}
     balancers.deregister_targets(TargetGroupArn=web["Targets"], Targets=[target])
     assert sorted(_states(emulator, web)) == ["draining", "healthy", "healthy"]
-    _until(lambda: _states(emulator, web) == ["healthy"] * 2, "the target to be gone")
+    eventually(lambda: _states(emulator, web) == ["healthy"] * 2, "the target to be gone")
     balancers.register_targets(TargetGroupArn=web["Targets"], Targets=[target])
-    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "the target to be back")
+    eventually(lambda: _states(emulator, web) == ["healthy"] * 3, "the target to be back")
 
 
 def test_where_no_target_is_healthy_the_load_balancer_asks_all_of_them(
@@ -199,11 +179,11 @@ def test_where_no_target_is_healthy_the_load_balancer_asks_all_of_them(
     balancers = emulator.endpoint.client("elbv2")
     balancers.modify_target_group(TargetGroupArn=web["Targets"], Matcher={"HttpCode": "204-299"})
     try:
-        _until(lambda: _states(emulator, web) == ["unhealthy"] * 3, "no healthy target")
+        eventually(lambda: _states(emulator, web) == ["unhealthy"] * 3, "no healthy target")
         assert http.get(f"http://{web['Balancer']}/").status == 200
     finally:
         balancers.modify_target_group(TargetGroupArn=web["Targets"], Matcher={"HttpCode": "200"})
-    _until(lambda: _states(emulator, web) == ["healthy"] * 3, "healthy targets")
+    eventually(lambda: _states(emulator, web) == ["healthy"] * 3, "healthy targets")
 
 
 # Listeners, and the distribution in front.
@@ -235,7 +215,7 @@ def test_a_service_runs_its_tasks_in_its_subnets_under_their_role(
     emulator: Emulator, http: Http, control: Control
 ) -> None:
     resources = _network() | _balancer("ip") | _service()
-    with _stack(emulator, "tasks", resources, _TASK_OUTPUTS) as outputs:
+    with deployed(emulator.endpoint, "tasks", template(resources, _TASK_OUTPUTS)) as outputs:
         assert _states(emulator, outputs) == ["healthy"] * 2  # a stack waits for its service
         told: list[dict[str, Any]] = [http.get(f"http://{outputs['Balancer']}/").json() for _ in range(4)]
         assert len({each["zone"] for each in told}) == 2
@@ -245,17 +225,19 @@ def test_a_service_runs_its_tasks_in_its_subnets_under_their_role(
         assert (outcomes["put"], outcomes["scan"]) == ("allowed", "AccessDeniedException")
         before = set(_pids(http, outputs))
         http.get(f"http://{outputs['Balancer']}/die")
-        _until(lambda: len(set(_pids(http, outputs)) - before - {0}) == 1, "a task in place of the dead one")
+        eventually(
+            lambda: len(set(_pids(http, outputs)) - before - {0}) == 1, "a task in place of the dead one"
+        )
         lost = http.get(f"http://{outputs['Balancer']}/").json()["zone"]
         control.call("zone/lose", zone=lost)
-        _until(
+        eventually(
             lambda: _states(emulator, outputs).count("healthy") == 2 and lost not in _zones(http, outputs),
             "the tasks of the lost zone to be replaced in another",
         )
         control.call("zone/restore", zone=lost)
         services = emulator.endpoint.client("ecs")
         services.update_service(cluster=outputs["Cluster"], service=outputs["Service"], desiredCount=1)
-        _until(lambda: len(set(_pids(http, outputs))) == 1, "one task")
+        eventually(lambda: len(set(_pids(http, outputs))) == 1, "one task")
         pids = set(_pids(http, outputs)) - {0}
         assert pids
     assert not any(_alive(pid) for pid in pids)
@@ -265,8 +247,8 @@ def test_a_service_whose_image_is_no_program_fails_with_the_reason(emulator: Emu
     resources = _network() | _balancer("ip") | _service()
     del resources["Repository"]["Properties"]["Tags"]
     with (
-        pytest.raises(AssertionError, match="does not say which program it holds; tag it program=FOLDER"),
-        _stack(emulator, "untagged", resources, _TASK_OUTPUTS),
+        pytest.raises(DryRunFailed, match="does not say which program it holds; tag it program=FOLDER"),
+        deployed(emulator.endpoint, "untagged", template(resources, _TASK_OUTPUTS)),
     ):
         pass
 
@@ -275,13 +257,15 @@ def test_stopping_an_instance_stops_its_program_and_starting_it_starts_it(
     emulator: Emulator, http: Http
 ) -> None:
     ec2 = emulator.endpoint.client("ec2")
-    with _stack(emulator, "single", _network() | _balancer() | _single(), _SINGLE_OUTPUTS) as outputs:
-        _until(lambda: _states(emulator, outputs) == ["healthy"], "the instance's program")
+    with deployed(
+        emulator.endpoint, "single", template(_network() | _balancer() | _single(), _SINGLE_OUTPUTS)
+    ) as outputs:
+        eventually(lambda: _states(emulator, outputs) == ["healthy"], "the instance's program")
         ec2.stop_instances(InstanceIds=[outputs["Instance"]])
-        _until(lambda: _states(emulator, outputs) == ["unhealthy"], "its program to stop")
+        eventually(lambda: _states(emulator, outputs) == ["unhealthy"], "its program to stop")
         assert http.get(f"http://{outputs['Balancer']}/").status == 502
         ec2.start_instances(InstanceIds=[outputs["Instance"]])
-        _until(lambda: _states(emulator, outputs) == ["healthy"], "its program to start")
+        eventually(lambda: _states(emulator, outputs) == ["healthy"], "its program to start")
 
 
 def test_an_instance_whose_user_data_runs_no_image_is_recorded_alone(emulator: Emulator) -> None:
@@ -293,8 +277,10 @@ def test_an_instance_whose_user_data_runs_no_image_is_recorded_alone(emulator: E
 
 
 def test_deleting_the_stack_leaves_no_program(emulator: Emulator, http: Http) -> None:
-    with _stack(emulator, "passing", _network() | _balancer() | _group(), _WEB_OUTPUTS) as outputs:
-        _until(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
+    with deployed(
+        emulator.endpoint, "passing", template(_network() | _balancer() | _group(), _WEB_OUTPUTS)
+    ) as outputs:
+        eventually(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
         pids = set(_pids(http, outputs))
         assert len(pids) == 3
     assert not any(_alive(pid) for pid in pids)
@@ -373,52 +359,46 @@ def test_a_matcher_is_a_code_a_list_or_a_range(matcher: str, status: int, expect
 
 def _network() -> dict[str, Any]:
     trusted = {"Service": ["ec2.amazonaws.com", "ecs-tasks.amazonaws.com"]}
-    writes = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": _get("Table", "Arn")}
+    writes = allow("dynamodb:PutItem", Resource=get_att("Table", "Arn"))
     subnets = {
-        f"Subnet{number}": _resource(
-            "EC2::Subnet", VpcId=_ref("Vpc"), CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone
+        f"Subnet{number}": resource(
+            "EC2::Subnet", VpcId=ref("Vpc"), CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=zone
         )
         for number, zone in enumerate(ZONES)
     }
     return {
-        "Vpc": _resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
-        "Repository": _resource(
+        "Vpc": resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
+        "Repository": resource(
             "ECR::Repository", EmptyOnDelete=True, Tags=[{"Key": "program", "Value": str(FOLDER)}]
         ),
-        "Table": _resource(
+        "Table": resource(
             "DynamoDB::Table",
             BillingMode="PAY_PER_REQUEST",
             AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
             KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
         ),
-        "Logs": _resource("Logs::LogGroup"),
-        "Role": _resource(
+        "Logs": resource("Logs::LogGroup"),
+        "Role": resource(
             "IAM::Role",
-            AssumeRolePolicyDocument=_policy(
-                {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": trusted}
-            ),
-            Policies=[{"PolicyName": "writes", "PolicyDocument": _policy(writes)}],
+            AssumeRolePolicyDocument=policy(allow("sts:AssumeRole", Principal=trusted)),
+            Policies=[{"PolicyName": "writes", "PolicyDocument": policy(writes)}],
         ),
         **subnets,
     }
 
 
-def _policy(statement: dict[str, Any]) -> dict[str, Any]:
-    return {"Version": "2012-10-17", "Statement": [statement]}
-
-
 def _balancer(target_type: str = "instance") -> dict[str, Any]:
-    forward = [{"Type": "forward", "TargetGroupArn": _ref("Targets")}]
+    forward = [{"Type": "forward", "TargetGroupArn": ref("Targets")}]
     refuse = {"StatusCode": "403", "ContentType": "text/plain", "MessageBody": "not by this way"}
     move = {"Protocol": "HTTPS", "Port": "443", "StatusCode": "HTTP_301"}
     known = {"HttpHeaderName": "X-Origin-Verify", "Values": ["s3cret"]}
     return {
-        "Balancer": _resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=_subnets()),
-        "Targets": _resource(
+        "Balancer": resource("ElasticLoadBalancingV2::LoadBalancer", Subnets=_subnets()),
+        "Targets": resource(
             "ElasticLoadBalancingV2::TargetGroup",
             Port=8080,
             Protocol="HTTP",
-            VpcId=_ref("Vpc"),
+            VpcId=ref("Vpc"),
             TargetType=target_type,
             HealthCheckPath="/health",
             HealthCheckIntervalSeconds=5,
@@ -428,9 +408,9 @@ def _balancer(target_type: str = "instance") -> dict[str, Any]:
         "Http": _listener(80, "HTTP", forward),
         "Https": _listener(443, "HTTPS", [{"Type": "fixed-response", "FixedResponseConfig": refuse}]),
         "Moved": _listener(81, "HTTP", [{"Type": "redirect", "RedirectConfig": move}]),
-        "Known": _resource(
+        "Known": resource(
             "ElasticLoadBalancingV2::ListenerRule",
-            ListenerArn=_ref("Https"),
+            ListenerArn=ref("Https"),
             Priority=1,
             Actions=forward,
             Conditions=[{"Field": "http-header", "HttpHeaderConfig": known}],
@@ -439,9 +419,9 @@ def _balancer(target_type: str = "instance") -> dict[str, Any]:
 
 
 def _listener(port: int, protocol: str, actions: list[dict[str, Any]]) -> dict[str, Any]:
-    return _resource(
+    return resource(
         "ElasticLoadBalancingV2::Listener",
-        LoadBalancerArn=_ref("Balancer"),
+        LoadBalancerArn=ref("Balancer"),
         Port=port,
         Protocol=protocol,
         DefaultActions=actions,
@@ -452,25 +432,25 @@ def _template() -> dict[str, Any]:
     data = {
         "ImageId": "ami-12345678",
         "InstanceType": "t4g.micro",
-        "IamInstanceProfile": {"Arn": _get("Profile", "Arn")},
+        "IamInstanceProfile": {"Arn": get_att("Profile", "Arn")},
         "UserData": {"Fn::Base64": {"Fn::Sub": USER_DATA}},
     }
     return {
-        "Profile": _resource("IAM::InstanceProfile", Roles=[_ref("Role")]),
-        "Template": _resource("EC2::LaunchTemplate", LaunchTemplateData=data),
+        "Profile": resource("IAM::InstanceProfile", Roles=[ref("Role")]),
+        "Template": resource("EC2::LaunchTemplate", LaunchTemplateData=data),
     }
 
 
 def _group() -> dict[str, Any]:
-    launched = {"LaunchTemplateId": _ref("Template"), "Version": _get("Template", "LatestVersionNumber")}
+    launched = {"LaunchTemplateId": ref("Template"), "Version": get_att("Template", "LatestVersionNumber")}
     return _template() | {
-        "Group": _resource(
+        "Group": resource(
             "AutoScaling::AutoScalingGroup",
             MinSize="3",
             MaxSize="6",
             LaunchTemplate=launched,
             VPCZoneIdentifier=_subnets(),
-            TargetGroupARNs=[_ref("Targets")],
+            TargetGroupARNs=[ref("Targets")],
             HealthCheckType="ELB",
             HealthCheckGracePeriod=30,
         ),
@@ -482,7 +462,7 @@ def _group() -> dict[str, Any]:
 def _distribution(protocol: str, headers: dict[str, str]) -> dict[str, Any]:
     origin = {
         "Id": "balancer",
-        "DomainName": _get("Balancer", "DNSName"),
+        "DomainName": get_att("Balancer", "DNSName"),
         "CustomOriginConfig": {"OriginProtocolPolicy": protocol},
         "OriginCustomHeaders": [
             {"HeaderName": name, "HeaderValue": value} for name, value in headers.items()
@@ -495,139 +475,78 @@ def _distribution(protocol: str, headers: dict[str, str]) -> dict[str, Any]:
         "OriginRequestPolicyId": "b689b0a8-53d0-40ab-baf2-68738e2966ac",  # AllViewerExceptHostHeader
     }
     config = {"Enabled": True, "Origins": [origin], "DefaultCacheBehavior": behaviour}
-    return _resource("CloudFront::Distribution", DistributionConfig=config)
+    return resource("CloudFront::Distribution", DistributionConfig=config)
 
 
 def _single() -> dict[str, Any]:
     targets = _balancer()["Targets"]
-    targets["Properties"]["Targets"] = [{"Id": _ref("Instance"), "Port": 8080}]
-    launched = {"LaunchTemplateId": _ref("Template"), "Version": "1"}
-    instance = _resource("EC2::Instance", LaunchTemplate=launched, SubnetId=_ref("Subnet0"))
+    targets["Properties"]["Targets"] = [{"Id": ref("Instance"), "Port": 8080}]
+    launched = {"LaunchTemplateId": ref("Template"), "Version": "1"}
+    instance = resource("EC2::Instance", LaunchTemplate=launched, SubnetId=ref("Subnet0"))
     return _template() | {"Instance": instance, "Targets": targets}
 
 
 def _service() -> dict[str, Any]:
-    to_logs = {"awslogs-group": _ref("Logs"), "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}
+    to_logs = {"awslogs-group": ref("Logs"), "awslogs-region": "us-east-1", "awslogs-stream-prefix": "p"}
     container = {
         "Name": "program",
         "Image": {"Fn::Sub": "${Repository.RepositoryUri}:1"},
         "PortMappings": [{"ContainerPort": 8080}],
         "Environment": [
             {"Name": "COLOUR", "Value": "blue"},
-            {"Name": "TABLE", "Value": _ref("Table")},
+            {"Name": "TABLE", "Value": ref("Table")},
             {"Name": "CALLS_FIRST", "Value": "yes"},  # while its stack is still being made
         ],
-        "Secrets": [{"Name": "PASSWORD", "ValueFrom": _ref("Secret")}],
+        "Secrets": [{"Name": "PASSWORD", "ValueFrom": ref("Secret")}],
         "LogConfiguration": {"LogDriver": "awslogs", "Options": to_logs},
     }
     sidecar = {"Name": "tracing", "Image": "public.ecr.aws/xray/aws-xray-daemon:3.x", "Essential": False}
-    service = _resource(
+    service = resource(
         "ECS::Service",
-        Cluster=_ref("Cluster"),
-        TaskDefinition=_ref("Task"),
+        Cluster=ref("Cluster"),
+        TaskDefinition=ref("Task"),
         DesiredCount=2,
         LaunchType="FARGATE",
         DeploymentConfiguration={"DeploymentCircuitBreaker": {"Enable": True, "Rollback": False}},
         NetworkConfiguration={"AwsvpcConfiguration": {"Subnets": _subnets()}},
-        LoadBalancers=[
-            {"ContainerName": "program", "ContainerPort": 8080, "TargetGroupArn": _ref("Targets")}
-        ],
+        LoadBalancers=[{"ContainerName": "program", "ContainerPort": 8080, "TargetGroupArn": ref("Targets")}],
     )
     return {
-        "Cluster": _resource("ECS::Cluster"),
-        "Secret": _resource("SecretsManager::Secret", SecretString="pass word"),
-        "Task": _resource(
+        "Cluster": resource("ECS::Cluster"),
+        "Secret": resource("SecretsManager::Secret", SecretString="pass word"),
+        "Task": resource(
             "ECS::TaskDefinition",
             RequiresCompatibilities=["FARGATE"],
             NetworkMode="awsvpc",
             Cpu="256",
             Memory="512",
-            TaskRoleArn=_get("Role", "Arn"),
+            TaskRoleArn=get_att("Role", "Arn"),
             ContainerDefinitions=[container, sidecar],
         ),
         "Service": service | {"DependsOn": ["Http"]},
     }
 
 
-def _resource(kind: str, **properties: Any) -> dict[str, Any]:
-    return {"Type": f"AWS::{kind}", "Properties": properties}
-
-
-def _ref(name: str) -> dict[str, str]:
-    return {"Ref": name}
-
-
-def _get(name: str, attribute: str) -> dict[str, list[str]]:
-    return {"Fn::GetAtt": [name, attribute]}
-
-
 def _subnets() -> list[dict[str, str]]:
-    return [_ref(f"Subnet{number}") for number in range(len(ZONES))]
+    return [ref(f"Subnet{number}") for number in range(len(ZONES))]
 
 
 _OUTPUTS: dict[str, Any] = {
-    "Balancer": _get("Balancer", "DNSName"),
-    "Targets": _ref("Targets"),
-    "Role": _ref("Role"),
-    "Logs": _ref("Logs"),
+    "Balancer": get_att("Balancer", "DNSName"),
+    "Targets": ref("Targets"),
+    "Role": ref("Role"),
+    "Logs": ref("Logs"),
 }
 _WEB_OUTPUTS = _OUTPUTS | {
-    "Group": _ref("Group"),
-    "PlainEdge": _get("PlainEdge", "DomainName"),
-    "SecureEdge": _get("SecureEdge", "DomainName"),
+    "Group": ref("Group"),
+    "PlainEdge": get_att("PlainEdge", "DomainName"),
+    "SecureEdge": get_att("SecureEdge", "DomainName"),
 }
-_TASK_OUTPUTS = _OUTPUTS | {"Cluster": _ref("Cluster"), "Service": _get("Service", "Name")}
-_SINGLE_OUTPUTS = _OUTPUTS | {"Instance": _ref("Instance")}
+_TASK_OUTPUTS = _OUTPUTS | {"Cluster": ref("Cluster"), "Service": get_att("Service", "Name")}
+_SINGLE_OUTPUTS = _OUTPUTS | {"Instance": ref("Instance")}
 
 
 # What the tests look at.
-
-
-@contextmanager
-def _stack(
-    emulator: Emulator, name: str, resources: dict[str, Any], outputs: dict[str, Any]
-) -> Iterator[dict[str, str]]:
-    """The outputs of a stack while it stands. Raises `AssertionError` with the reason when it cannot be made."""
-    stacks = emulator.endpoint.client("cloudformation")
-    template = {"Resources": resources, "Outputs": {key: {"Value": each} for key, each in outputs.items()}}
-    stacks.create_stack(
-        StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
-    )
-    try:
-        described = _settled(stacks, name)
-        assert described["StackStatus"] == "CREATE_COMPLETE", _reasons(stacks, name)
-        yield {each["OutputKey"]: each["OutputValue"] for each in described["Outputs"]}
-    finally:
-        stacks.delete_stack(StackName=name)
-        with suppress(stacks.exceptions.ClientError):  # one that is gone cannot be described
-            assert _settled(stacks, name)["StackStatus"] == "DELETE_COMPLETE"
-
-
-def _settled(stacks: Any, name: str) -> dict[str, Any]:
-    def described() -> dict[str, Any]:
-        found: dict[str, Any] = stacks.describe_stacks(StackName=name)["Stacks"][0]
-        return found
-
-    _until(
-        lambda: not described()["StackStatus"].endswith("_IN_PROGRESS"), f"stack {name} to settle", seconds=70
-    )
-    return described()
-
-
-def _reasons(stacks: Any, name: str) -> list[str]:
-    events = stacks.describe_stack_events(StackName=name)["StackEvents"]
-    return [
-        f"{each['LogicalResourceId']}: {each.get('ResourceStatusReason', '')}"
-        for each in events
-        if each["ResourceStatus"].endswith("_FAILED")
-    ]
-
-
-def _until(happened: Callable[[], bool], what: str, seconds: float = 20.0) -> None:
-    until = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < until, f"waited {seconds:.0f} s for {what}"
-        time.sleep(0.05)
 
 
 def _healths(emulator: Emulator, outputs: dict[str, str]) -> list[dict[str, Any]]:

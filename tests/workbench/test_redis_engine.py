@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import socket
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
-import urllib3
 from botocore.auth import SigV4QueryAuth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
@@ -18,6 +14,9 @@ from redis.backoff import ConstantBackoff
 from redis.cluster import RedisCluster
 from redis.retry import Retry
 
+from tests.offline import create_role, create_stack, delete_stack, is_open, session_keys
+from tests.templates import allow
+from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.offline.engines.redis import Redis
 
@@ -101,28 +100,8 @@ TEMPLATE = {
 
 
 @pytest.fixture(scope="module")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    with Emulator(tmp_path_factory.mktemp("aws")) as running:
-        running.wait_until_ready()
-        yield running
-
-
-@pytest.fixture(scope="module")
 def outputs(emulator: Emulator) -> dict[str, str]:
-    formation = emulator.endpoint.client("cloudformation")
-    formation.create_stack(StackName=STACK, TemplateBody=json.dumps(TEMPLATE))
-    formation.get_waiter("stack_create_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-    )
-    (stack,) = formation.describe_stacks(StackName=STACK)["Stacks"]
-    return {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
-
-
-def order(emulator: Emulator, command: str, **arguments: object) -> Any:
-    pool = urllib3.PoolManager(ca_certs=emulator.endpoint.ca_bundle)
-    answer = pool.request("POST", f"{emulator.endpoint.url}/_blueprint/{command}", body=json.dumps(arguments))
-    assert answer.status == 200, answer.data
-    return answer.json()
+    return create_stack(emulator.endpoint, STACK, TEMPLATE)
 
 
 def client(emulator: Emulator, outputs: dict[str, str], name: str, **options: Any) -> redis.Redis:
@@ -142,14 +121,6 @@ def client(emulator: Emulator, outputs: dict[str, str], name: str, **options: An
         **(encrypted | options),
     )
     return made
-
-
-def is_open(port: str | int) -> bool:
-    try:
-        socket.create_connection(("127.0.0.1", int(port)), timeout=1).close()
-    except ConnectionRefusedError:
-        return False
-    return True
 
 
 def test_a_group_with_a_token_speaks_tls_to_those_who_have_it(
@@ -179,14 +150,16 @@ def test_commands_that_elasticache_keeps_to_itself_are_refused(
         cache.config_get("maxmemory-policy")
 
 
-def test_the_parameter_group_reaches_the_server(emulator: Emulator, outputs: dict[str, str]) -> None:
+def test_the_parameter_group_reaches_the_server(
+    emulator: Emulator, control: Control, outputs: dict[str, str]
+) -> None:
     with client(emulator, outputs, "Group", password=TOKEN) as cache:
         assert cache.info("memory")["maxmemory_policy"] == "allkeys-lfu"
-    assert order(emulator, "redis/list")["group"]["ignored_settings"] == []
+    assert control.call("redis/list")["group"]["ignored_settings"] == []
 
 
 def test_a_group_with_failover_keeps_its_data_over_a_crash_and_a_single_node_does_not(
-    emulator: Emulator, outputs: dict[str, str]
+    emulator: Emulator, control: Control, outputs: dict[str, str]
 ) -> None:
     with (
         client(emulator, outputs, "Group", password=TOKEN) as group,
@@ -195,12 +168,12 @@ def test_a_group_with_failover_keeps_its_data_over_a_crash_and_a_single_node_doe
         group.set("kept", 1)
         node.set("lost", 1)
         for name in ("group", "single"):
-            order(emulator, "redis/stop", name=name)
+            control.call("redis/stop", name=name)
         with pytest.raises(redis.exceptions.ConnectionError):
             group.get("kept")
         assert not is_open(outputs["SinglePort"])
         for name in ("group", "single"):
-            order(emulator, "redis/start", name=name)
+            control.call("redis/start", name=name)
         assert group.get("kept") == "1"
         assert node.get("lost") is None
 
@@ -225,12 +198,12 @@ def test_a_user_with_a_password_may_do_what_its_access_string_says(
 def test_a_token_that_iam_allows_is_the_password_of_an_iam_user_also_in_cluster_mode(
     emulator: Emulator, outputs: dict[str, str]
 ) -> None:
-    keys = role(emulator, "connects", "elasticache:Connect")
+    signer = session_of_a_role(emulator, "connects", "elasticache:Connect")
     cluster: RedisCluster = RedisCluster(
         host=outputs["ServerlessHost"],
         port=int(outputs["ServerlessPort"]),
         username="signer",
-        password=token(keys),
+        password=token(signer),
         ssl=True,
         ssl_ca_certs=emulator.endpoint.ca_bundle,
         decode_responses=True,
@@ -250,26 +223,18 @@ def test_a_token_that_iam_allows_is_the_password_of_an_iam_user_also_in_cluster_
 def test_a_role_without_connect_is_refused_and_so_is_a_forged_token(
     emulator: Emulator, outputs: dict[str, str]
 ) -> None:
-    refused = role(emulator, "stays-out", "s3:ListAllMyBuckets")
+    refused = session_of_a_role(emulator, "stays-out", "s3:ListAllMyBuckets")
     forged = Credentials(refused.access_key, "made up", refused.token)
-    for keys in (refused, forged):
-        cache = client(emulator, outputs, "Serverless", username="signer", password=token(keys))
+    for each in (refused, forged):
+        cache = client(emulator, outputs, "Serverless", username="signer", password=token(each))
         with cache, pytest.raises(redis.exceptions.AuthenticationError):
             cache.get("{a}1")
 
 
-def role(emulator: Emulator, name: str, action: str) -> Credentials:
-    iam, sts = emulator.endpoint.client("iam"), emulator.endpoint.client("sts")
-    trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": "*"}}
-    policy = {"Effect": "Allow", "Action": action, "Resource": "*"}
-    arn = iam.create_role(RoleName=name, AssumeRolePolicyDocument=document(trust))["Role"]["Arn"]
-    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(policy))
-    keys = sts.assume_role(RoleArn=arn, RoleSessionName="session")["Credentials"]
-    return Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys["SessionToken"])
-
-
-def document(statement: dict[str, Any]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+def session_of_a_role(emulator: Emulator, name: str, action: str) -> Credentials:
+    """The keys of a session of a new role that may do `action`."""
+    role = create_role(emulator.endpoint, name, allow(action, Resource="*"))
+    return session_keys(emulator.endpoint, role)
 
 
 def token(keys: Credentials) -> str:
@@ -301,14 +266,10 @@ def test_a_zone_takes_a_single_node_down_and_a_group_with_failover_goes_on(tmp_p
 
 
 def test_deleting_the_stack_ends_the_servers_and_removes_their_files(
-    emulator: Emulator, outputs: dict[str, str]
+    emulator: Emulator, control: Control, outputs: dict[str, str]
 ) -> None:
     assert is_open(outputs["GroupPort"])
-    formation = emulator.endpoint.client("cloudformation")
-    formation.delete_stack(StackName=STACK)
-    formation.get_waiter("stack_delete_complete").wait(
-        StackName=STACK, WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
-    )
-    assert order(emulator, "redis/list") == {}
+    delete_stack(emulator.endpoint, STACK)
+    assert control.call("redis/list") == {}
     assert not any(is_open(outputs[f"{name}Port"]) for name in ("Group", "Single", "Serverless"))
     assert list((emulator.folder / "redis").iterdir()) == []

@@ -19,7 +19,7 @@ from workbench.review.resources.aws_eks_cluster import SUPPORT
 
 pytestmark = pytest.mark.fast
 
-VCPUS = "EC2 vCPUs on demand, of a new account"
+VCPUS = "EC2 vCPUs (Running On-Demand Standard instances)"
 ROOT = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}]
 
 

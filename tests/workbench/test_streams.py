@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import base64
-import io
 import json
 import time
-import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.offline import ACCOUNT, create_function, create_role, create_stack, eventually
+from tests.templates import LAMBDA, Statement, allow, ref, resource, template
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 
-T = TypeVar("T")
-ACCOUNT = "000000000000"
 HANDLER = '''
 import base64, json
 
@@ -78,38 +75,17 @@ class Aws:
 
     def function(self, name: str, handler: str, **allowed: str) -> str:
         """A function under a role of its own, which may do `allowed`: actions (with _ for :) on resources."""
-        statements = [
-            {"Effect": "Allow", "Action": action.replace("__", ":"), "Resource": resource}
-            for action, resource in allowed.items()
-        ]
-        self.role(name, statements)
-        return self.create_function(name, handler)
-
-    def create_function(self, name: str, handler: str) -> str:
-        """The function itself, under a role of its name."""
-        content = io.BytesIO()
-        with zipfile.ZipFile(content, "w") as archive:
-            archive.writestr("index.py", HANDLER)
-        self.client("lambda").create_function(
-            FunctionName=name,
-            Runtime="python3.12",
-            Handler=f"index.{handler}",
-            Role=f"arn:aws:iam::{ACCOUNT}:role/{name}",
-            Code={"ZipFile": content.getvalue()},
-            Timeout=10,
+        self.create_function(
+            name,
+            handler,
+            *(allow(action.replace("__", ":"), Resource=arn) for action, arn in allowed.items()),
         )
         return name
 
-    def role(self, name: str, statements: list[dict[str, Any]]) -> None:
-        iam = self.client("iam")
-        trust = {
-            "Effect": "Allow",
-            "Principal": {"Service": "lambda.amazonaws.com"},
-            "Action": "sts:AssumeRole",
-        }
-        iam.create_role(RoleName=name, AssumeRolePolicyDocument=_policy([trust]))
-        if statements:
-            iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=_policy(statements))
+    def create_function(self, name: str, handler: str, *statements: Statement) -> None:
+        """The same, with the statements of its role as they are."""
+        role = create_role(self.emulator.endpoint, name, *statements, trusts=LAMBDA)
+        create_function(self.emulator.endpoint, name, HANDLER, role, handler=handler, Timeout=10)
 
     def stream(self, name: str, payloads: list[dict[str, Any]]) -> str:
         """A Kinesis stream of one shard with these records."""
@@ -136,7 +112,7 @@ class Aws:
             found = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
             return [json.loads(each["Body"]) for each in found.get("Messages", [])]
 
-        return eventually(messages, lambda found: bool(found))
+        return eventually(messages, f"a message in {queue}")
 
     def map(self, function: str, **request: Any) -> str:
         made = self.client("lambda").create_event_source_mapping(FunctionName=function, **request)
@@ -153,7 +129,11 @@ class Aws:
 
     def processed(self, function: str, until: Callable[[list[int]], bool]) -> list[int]:
         """The numbers of the records that the function processed, once `until` holds."""
-        return eventually(lambda: [each["n"] for each in self.logged(function, "PROCESSED")], until)
+        return eventually(
+            lambda: [each["n"] for each in self.logged(function, "PROCESSED")],
+            f"the records that {function} processes",
+            holds=until,
+        )
 
     def command(self, command: str, **arguments: Any) -> Any:
         return self.control.call(command, **arguments)
@@ -164,13 +144,8 @@ class Aws:
 
 
 @pytest.fixture(scope="module")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    folder: Path = tmp_path_factory.mktemp("aws")
-    with Emulator(folder) as running:
-        running.wait_until_ready()
-        control = Control(running.endpoint)
-        yield Aws(running, control)
-        control.close()
+def aws(emulator: Emulator, control: Control) -> Aws:
+    return Aws(emulator, control)
 
 
 # Kinesis.
@@ -217,7 +192,7 @@ def test_a_partial_answer_loses_nothing_where_the_mapping_asks_for_it(aws: Aws, 
         StartingPosition="TRIM_HORIZON",
         FunctionResponseTypes=["ReportBatchItemFailures"] if reports else [],
     )
-    eventually(lambda: aws.waiting(mapping), lambda waiting: waiting == 0)
+    eventually(lambda: aws.waiting(mapping) == 0, "all records to be taken")
     processed = aws.processed(name, lambda seen: bool(seen))
     assert processed == ([0, 1, 2, 3, 4, 5] if reports else [0, 1]), "unasked, the answer counts as success"
     shown = aws.client("lambda").get_event_source_mapping(UUID=mapping)
@@ -252,7 +227,8 @@ def test_a_record_looks_as_lambda_shows_it(aws: Aws) -> None:
     aws.put("shape", [{"n": 2}])
     eventually(
         lambda: aws.command("streams/list")["mappings"],
-        lambda found: mapping not in {each["mapping"] for each in found},
+        "the end of the mapping",
+        holds=lambda found: mapping not in {each["mapping"] for each in found},
     )
     assert aws.processed("shape", lambda seen: bool(seen)) == [1]
 
@@ -272,7 +248,7 @@ def test_a_bucket_gets_the_whole_batch_that_was_given_up(aws: Aws) -> None:
         DestinationConfig={"OnFailure": {"Destination": bucket}},
     )
     [found] = eventually(
-        lambda: s3.list_objects_v2(Bucket="buried").get("Contents", []), lambda objects: bool(objects)
+        lambda: s3.list_objects_v2(Bucket="buried").get("Contents"), "an object in the bucket"
     )
     assert found["Key"].startswith(f"aws/lambda/{mapping}/shardId-000000000000/")
     document = json.load(s3.get_object(Bucket="buried", Key=found["Key"])["Body"])
@@ -313,7 +289,8 @@ def test_a_paused_function_uses_up_no_retries(aws: Aws) -> None:
             Period=120,
             Statistics=["Sum"],
         )["Datapoints"],
-        lambda points: sum(each["Sum"] for each in points) >= 3,
+        "three throttles",
+        holds=lambda points: sum(each["Sum"] for each in points) >= 3,
     )
     assert aws.waiting(mapping) == 1
     functions.delete_function_concurrency(FunctionName="paused")
@@ -333,7 +310,7 @@ def test_held_records_pile_up_and_the_last_batch_can_come_again(aws: Aws) -> Non
     aws.command("streams/release", mapping=arn)
     assert aws.processed("held", lambda seen: len(seen) == 2) == [1, 2]
     assert len(aws.logged("held", "EVENT")) == 2, "the update was picked up: a record a batch"
-    eventually(lambda: aws.waiting(mapping), lambda waiting: waiting == 0)
+    eventually(lambda: aws.waiting(mapping) == 0, "all records to be taken")
     assert aws.command("streams/again", mapping=mapping)["mappings"] == [{"mapping": mapping, "records": 1}]
     assert aws.processed("held", lambda seen: len(seen) == 3) == [1, 2, 2]
 
@@ -369,7 +346,8 @@ def test_a_grant_taken_away_ends_the_delivery(aws: Aws) -> None:
     aws.put("revoked", [{"n": 1}])
     shown = eventually(
         lambda: aws.client("lambda").get_event_source_mapping(UUID=mapping)["LastProcessingResult"],
-        lambda result: result.startswith("PROBLEM"),
+        "a problem",
+        holds=lambda result: result.startswith("PROBLEM"),
     )
     assert "not authorized" in shown
     assert aws.logged("revoked", "EVENT") == []
@@ -402,7 +380,9 @@ def test_a_table_s_changes_arrive_in_order_and_a_poison_one_is_pointed_at(aws: A
         DestinationConfig={"OnFailure": {"Destination": dead}},
     )
     numbers = eventually(
-        lambda: [each["n"] for each in aws.logged("changes", "PROCESSED")], lambda seen: len(seen) == 3
+        lambda: [each["n"] for each in aws.logged("changes", "PROCESSED")],
+        "three changes",
+        holds=lambda seen: len(seen) == 3,
     )
     assert numbers == ["0", "2", "3"]
     [told] = aws.received("changes-dead")
@@ -420,44 +400,35 @@ def test_a_table_s_changes_arrive_in_order_and_a_poison_one_is_pointed_at(aws: A
 # Kafka.
 
 CLUSTER = {
-    "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+    "Network": resource("EC2::VPC", CidrBlock="10.0.0.0/16"),
     **{
-        f"Subnet{zone}": {
-            "Type": "AWS::EC2::Subnet",
-            "Properties": {
-                "VpcId": {"Ref": "Network"},
-                "CidrBlock": f"10.0.{number}.0/24",
-                "AvailabilityZone": f"us-east-1{zone}",
-            },
-        }
+        f"Subnet{zone}": resource(
+            "EC2::Subnet",
+            VpcId=ref("Network"),
+            CidrBlock=f"10.0.{number}.0/24",
+            AvailabilityZone=f"us-east-1{zone}",
+        )
         for number, zone in enumerate("ab")
     },
-    "Cluster": {
-        "Type": "AWS::MSK::Cluster",
-        "Properties": {
-            "ClusterName": "events",
-            "KafkaVersion": "3.9.x",
-            "NumberOfBrokerNodes": 2,
-            "BrokerNodeGroupInfo": {
-                "InstanceType": "kafka.m7g.large",
-                "ClientSubnets": [{"Ref": "Subneta"}, {"Ref": "Subnetb"}],
-            },
-            "ClientAuthentication": {
-                "Sasl": {"Iam": {"Enabled": True}},
-                "Unauthenticated": {"Enabled": True},
-            },
-            "EncryptionInfo": {"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}},
+    "Cluster": resource(
+        "MSK::Cluster",
+        ClusterName="events",
+        KafkaVersion="3.9.x",
+        NumberOfBrokerNodes=2,
+        BrokerNodeGroupInfo={
+            "InstanceType": "kafka.m7g.large",
+            "ClientSubnets": [ref("Subneta"), ref("Subnetb")],
         },
-    },
-    "Topic": {
-        "Type": "AWS::MSK::Topic",
-        "Properties": {
-            "ClusterArn": {"Ref": "Cluster"},
-            "TopicName": "clicks",
-            "PartitionCount": 2,
-            "ReplicationFactor": 2,
-        },
-    },
+        ClientAuthentication={"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": True}},
+        EncryptionInfo={"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}},
+    ),
+    "Topic": resource(
+        "MSK::Topic",
+        ClusterArn=ref("Cluster"),
+        TopicName="clicks",
+        PartitionCount=2,
+        ReplicationFactor=2,
+    ),
 }
 
 
@@ -485,44 +456,32 @@ class Clicks:
 def clicks(aws: Aws) -> Clicks:
     """Made by CloudFormation, as a stack makes it."""
     place = f"arn:aws:kafka:us-east-1:{ACCOUNT}"
-    aws.role("clicks", [
-        {"Effect": "Allow", "Action": MSK, "Resource": "*"},
-        {"Effect": "Allow", "Action": "kafka-cluster:Connect", "Resource": f"{place}:cluster/events/*"},
-        {
-            "Effect": "Allow",
-            "Action": ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
-            "Resource": f"{place}:topic/events/*/clicks",
-        },
-        {
-            "Effect": "Allow",
-            "Action": ["kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"],
-            "Resource": f"{place}:group/events/*/readers",
-        },
-    ])  # fmt: skip
-    aws.create_function("clicks", "whole")
-    mapping = {
-        "Type": "AWS::Lambda::EventSourceMapping",
-        "Properties": {
-            "FunctionName": "clicks",
-            "EventSourceArn": {"Ref": "Cluster"},
-            "Topics": ["clicks"],
-            "StartingPosition": "LATEST",
-            "BatchSize": "4",
-            "AmazonManagedKafkaEventSourceConfig": {"ConsumerGroupId": "readers"},
-        },
-        "DependsOn": "Topic",
-    }
-    template = {
-        "Resources": {**CLUSTER, "Mapping": mapping},
-        "Outputs": {name: {"Value": {"Ref": name}} for name in ("Cluster", "Mapping")},
-    }
-    formation = aws.client("cloudformation")
-    formation.create_stack(StackName="clicks", TemplateBody=json.dumps(template))
-    formation.get_waiter("stack_create_complete").wait(
-        StackName="clicks", WaiterConfig={"Delay": 0.1, "MaxAttempts": 200}
+    aws.create_function(
+        "clicks",
+        "whole",
+        allow(MSK, Resource="*"),
+        allow("kafka-cluster:Connect", Resource=f"{place}:cluster/events/*"),
+        allow(
+            ["kafka-cluster:DescribeTopic", "kafka-cluster:ReadData"],
+            Resource=f"{place}:topic/events/*/clicks",
+        ),
+        allow(
+            ["kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup"],
+            Resource=f"{place}:group/events/*/readers",
+        ),
     )
-    [stack] = formation.describe_stacks(StackName="clicks")["Stacks"]
-    made = {each["OutputKey"]: each["OutputValue"] for each in stack["Outputs"]}
+    mapping = resource(
+        "Lambda::EventSourceMapping",
+        FunctionName="clicks",
+        EventSourceArn=ref("Cluster"),
+        Topics=["clicks"],
+        StartingPosition="LATEST",
+        BatchSize="4",
+        AmazonManagedKafkaEventSourceConfig={"ConsumerGroupId": "readers"},
+    )
+    resources = {**CLUSTER, "Mapping": mapping | {"DependsOn": "Topic"}}
+    outputs = {name: ref(name) for name in ("Cluster", "Mapping")}
+    made = create_stack(aws.emulator.endpoint, "clicks", template(resources, outputs))
     brokers = aws.client("kafka").get_bootstrap_brokers(ClusterArn=made["Cluster"])
     return Clicks(aws, made["Cluster"], brokers["BootstrapBrokerString"], made["Mapping"])
 
@@ -567,7 +526,7 @@ def test_a_broker_that_goes_down_costs_no_record_and_no_order(aws: Aws, clicks: 
 
 
 def test_a_topic_is_reordered_across_its_partitions_only(aws: Aws, clicks: Clicks) -> None:
-    eventually(lambda: aws.waiting(clicks.mapping), lambda waiting: waiting == 0)
+    eventually(lambda: aws.waiting(clicks.mapping) == 0, "all records to be taken")
     before = len(aws.logged("clicks", "PROCESSED"))
     aws.command("streams/hold", mapping=clicks.cluster)
     clicks.produce(list(range(50, 58)))
@@ -595,7 +554,7 @@ def test_a_failed_batch_of_a_topic_is_retried_until_its_destination_takes_it(
         aws.map("managed", **request)
     mapping = aws.map("managed", **request, ProvisionedPollerConfig={"MinimumPollers": 1})
     state = lambda: aws.client("lambda").get_event_source_mapping(UUID=mapping)["State"]  # noqa: E731
-    eventually(state, lambda state: state == "Enabled")
+    eventually(state, "the mapping to be enabled", holds=lambda state: state == "Enabled")
     aws.command("streams/hold", mapping=clicks.cluster)
     clicks.produce([60, 61], poison=True)
     [told] = aws.received("clicks-dead")
@@ -627,7 +586,7 @@ def test_the_messages_of_a_held_queue_wait_and_can_come_in_another_order(aws: Aw
     aws.command("streams/reorder", mapping=queue)
     assert aws.logged("work", "EVENT") == []
     aws.command("streams/release", mapping=queue)
-    [event, *_] = eventually(lambda: aws.logged("work", "EVENT"), lambda events: bool(events))
+    [event, *_] = eventually(lambda: aws.logged("work", "EVENT"), "an event")
     assert [each["body"] for each in event["Records"]] == ["2", "1", "0"]
 
 
@@ -635,16 +594,3 @@ def reading(arn: str) -> dict[str, str]:
     """The permissions that a mapping of this stream needs, as `Aws.function` takes them."""
     service = arn.split(":")[2]
     return {f"{service}__{action}": arn for action in READ[service]}
-
-
-def eventually(ask: Callable[[], T], holds: Callable[[T], bool], within: float = 15.0) -> T:
-    """What `ask` answers, once `holds` does of it."""
-    until = time.monotonic() + within
-    while not holds(answer := ask()):
-        assert time.monotonic() < until, f"not within {within:.0f} s; at last: {answer}"
-        time.sleep(0.02)
-    return answer
-
-
-def _policy(statements: list[dict[str, Any]]) -> str:
-    return json.dumps({"Version": "2012-10-17", "Statement": statements})

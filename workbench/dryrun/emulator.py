@@ -209,16 +209,22 @@ class Emulator:
 
 
 def _write_certificates(folder: Path) -> tuple[str, str]:
-    """A server certificate with its key, and the authority's: paths of both files."""
+    """A server certificate with its key, and the authority's: paths of both files.
+
+    The authority's own key is beside them, as `ca-key.pem`: engines issue further certificates with it.
+    """
     import trustme
 
     authority = trustme.CA()
     server = authority.issue_cert(*_CERTIFICATE_NAMES)
-    certificate, bundle = folder / "server.pem", folder / "ca.pem"
+    certificate, key, bundle = (folder / name for name in ("server.pem", "ca-key.pem", "ca.pem"))
+    for private in (certificate, key):
+        private.touch()
+        private.chmod(0o600)
     server.private_key_and_cert_chain_pem.write_to_path(str(certificate))
     authority.cert_pem.write_to_path(str(certificate), append=True)
+    authority.private_key_pem.write_to_path(str(key))
     authority.cert_pem.write_to_path(str(bundle))
-    certificate.chmod(0o600)
     return str(certificate), str(bundle)
 
 

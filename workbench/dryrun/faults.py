@@ -15,7 +15,7 @@ import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from workbench.dryrun.control import CommandRefused, Control
 
@@ -23,6 +23,15 @@ Struck = Callable[[], int]
 
 MOVED_WITHIN = 60.0
 SETTLED_WITHIN = 2.0
+
+
+class Which(TypedDict, total=False):
+    """Which calls of a service are struck: the `first` ones, or a `share` of them; without either, all."""
+
+    action: str | None  # as IAM calls it ("UpdateItem"); left away, every action
+    share: float  # from 0 to 1
+    first: int | None
+    seed: int  # by which the share is chosen: the same calls in every run
 
 
 class FaultUnavailable(Exception):
@@ -100,66 +109,32 @@ class Faults:
                 raise AssertionError(f"the redrive of {dead_letter_queue_url} is {task['Status']}: {task}")
             time.sleep(0.5)
 
-    # Calls to AWS, of one function, program or role. `service` and `action` are IAM's names of them:
-    # "dynamodb" and "UpdateItem"; left away, every call is meant. Of these calls the `first` ones are struck,
-    # each try of the SDK being one, or a `share` of them, chosen by `seed`: the same in every run.
+    # Calls to AWS, of one function, program or role. `service` is IAM's name of it ("dynamodb"); left away, calls of
+    # every service are meant. Each try of the SDK is one.
 
     def slow(
-        self,
-        function: str,
-        service: str | None = None,
-        *,
-        seconds: float,
-        action: str | None = None,
-        share: float = 1.0,
-        first: int | None = None,
+        self, function: str, service: str | None = None, *, seconds: float, **which: Unpack[Which]
     ) -> AbstractContextManager[Struck]:
         """Calls take `seconds` longer (5, 20)."""
-        how = _chosen(service, action, share, first)
-        return self._struck("calls/strike", who=function, effect="slow", seconds=seconds, **how)
+        return self._calls(function, service, which, effect="slow", seconds=seconds)
 
     def throttled(
-        self,
-        function: str,
-        service: str,
-        *,
-        action: str | None = None,
-        share: float = 1.0,
-        first: int | None = None,
-        seed: int = 1,
+        self, function: str, service: str, **which: Unpack[Which]
     ) -> AbstractContextManager[Struck]:
         """The service refuses calls as too many, in its own words (4, 18); they are not carried out."""
-        how = _chosen(service, action, share, first, seed)
-        return self._struck("calls/strike", who=function, effect="throttled", **how)
+        return self._calls(function, service, which, effect="throttled")
 
     def failing(
-        self,
-        function: str,
-        service: str,
-        *,
-        status: int = 500,
-        action: str | None = None,
-        share: float = 1.0,
-        first: int | None = None,
-        seed: int = 1,
+        self, function: str, service: str, *, status: int = 500, **which: Unpack[Which]
     ) -> AbstractContextManager[Struck]:
         """The service fails calls with `status`, 500 or above (4, 18, 19); they are not carried out."""
-        how = _chosen(service, action, share, first, seed)
-        return self._struck("calls/strike", who=function, effect="failing", status=status, **how)
+        return self._calls(function, service, which, effect="failing", status=status)
 
     def replies_lost(
-        self,
-        function: str,
-        service: str,
-        *,
-        action: str | None = None,
-        share: float = 1.0,
-        first: int | None = None,
-        seed: int = 1,
+        self, function: str, service: str, **which: Unpack[Which]
     ) -> AbstractContextManager[Struck]:
         """Calls are carried out, and the connection ends before the answer (3, 20, 25)."""
-        how = _chosen(service, action, share, first, seed)
-        return self._struck("calls/strike", who=function, effect="reply_lost", **how)
+        return self._calls(function, service, which, effect="reply_lost")
 
     # Processes of functions and programs.
 
@@ -171,8 +146,7 @@ class Faults:
         That is once, when its `after`-th call of `service` and `action` has been carried out and before it
         hears of it. In a batch of records that each make one such call, that is between two records.
         """
-        how = {"service": service, "action": action, "after": after}
-        return self._struck("calls/strike", who=function, effect="killed", **how)
+        return self._calls(function, service, {"action": action}, effect="killed", after=after)
 
     def frozen(
         self,
@@ -190,8 +164,7 @@ class Faults:
         """
         if after is None:
             return self._struck("workers/freeze", function=function)
-        how = {"service": service, "action": action, "after": after}
-        return self._struck("calls/strike", who=function, effect="frozen", **how)
+        return self._calls(function, service, {"action": action}, effect="frozen", after=after)
 
     def clock_shifted(self, function: str, seconds: float) -> AbstractContextManager[Struck]:
         """The wall clock of the function's processes is `seconds` ahead, or behind when negative (22, 23, 28).
@@ -298,6 +271,11 @@ class Faults:
         finally:
             control.call("faults/end", fault=fault)
 
+    def _calls(
+        self, function: str, service: str | None, which: Which, **how: Any
+    ) -> AbstractContextManager[Struck]:
+        return self._struck("calls/strike", who=function, service=service, **which, **how)
+
     def _only_ours(self, fault: str) -> Control:
         if self._control is None:
             raise FaultUnavailable(f"only our own offline AWS can make the fault {fault}")
@@ -362,10 +340,3 @@ class Faults:
 
 def _is_queue(source: str) -> bool:
     return source.startswith(("http", "arn:aws:sqs:"))
-
-
-def _chosen(
-    service: str | None, action: str | None, share: float, first: int | None, seed: int = 1
-) -> dict[str, Any]:
-    """Which calls are struck, as the offline AWS is told."""
-    return {"service": service, "action": action, "share": share, "first": first, "seed": seed}

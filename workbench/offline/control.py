@@ -42,12 +42,8 @@ def in_front_of(app: Any) -> Any:
         if scope["type"] != "http" or not str(scope["path"]).startswith(PREFIX):
             await app(scope, receive, send)
             return
-        body = b""
-        while True:
-            message = await receive()
-            body += message.get("body", b"")
-            if not message.get("more_body"):
-                break
+        if (body := await whole_body(receive)) is None:
+            return
         status, document = await asyncio.to_thread(_carry_out, str(scope["path"]).removeprefix(PREFIX), body)
         content = json.dumps(document).encode()
         headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
@@ -55,6 +51,18 @@ def in_front_of(app: Any) -> Any:
         await send({"type": "http.response.body", "body": content})
 
     return answer
+
+
+async def whole_body(receive: Any) -> bytes | None:
+    """The body of an HTTP request; None when the client has gone."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body"):
+            return body
 
 
 def _carry_out(name: str, body: bytes) -> tuple[int, Any]:

@@ -39,6 +39,7 @@ from ministack.services.cloudformation import provisioners
 from workbench.offline import control, parts, stand_ins
 from workbench.offline.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
 from workbench.offline.forkserver import ForkServer
+from workbench.offline.identity import write_down
 
 _EXECUTE_API_NAME = re.compile(
     r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
@@ -48,9 +49,8 @@ OWN_HEALTH = "/_ministack/health"
 _evaluated: contextvars.ContextVar[Any] = contextvars.ContextVar("evaluated", default=None)
 
 
-def record_iam_decisions(path: str) -> None:
-    """Append every decision on a principal other than root to `path`."""
-    log = open(path, "a", buffering=1)  # noqa: SIM115 (it lives as long as the process)
+def record_iam_decisions() -> None:
+    """Write down every decision on a principal other than root."""
     evaluate, enforce = iam_evaluator.evaluate, iam_evaluator.enforce
 
     def evaluate_and_remember(context: Any, *policies: Any) -> Any:
@@ -62,13 +62,7 @@ def record_iam_decisions(path: str) -> None:
         refusal = enforce(*args, **kwargs)
         context = _evaluated.get()
         if context is not None:
-            decision = {
-                "principal": context.principal_arn,
-                "action": context.action,
-                "resource": context.resource_arn,
-                "allowed": refusal is None,
-            }
-            log.write(json.dumps(decision) + "\n")
+            write_down(context.principal_arn, context.action, context.resource_arn, allowed=refusal is None)
         return refusal
 
     iam_evaluator.evaluate = evaluate_and_remember
@@ -258,7 +252,7 @@ def main() -> None:
     ours = {kind: {"by": each.by, "what": each.what} for kind, each in stand_ins.table().items()}
     with open(os.environ["BLUEPRINT_TYPES_FILE"], "w") as file:
         json.dump({"provisioned": own, "stand_ins": ours}, file)
-    record_iam_decisions(os.environ["BLUEPRINT_IAM_LOG"])
+    record_iam_decisions()
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
     send_empty_bodies()

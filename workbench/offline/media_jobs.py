@@ -21,13 +21,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ministack.core.iam_evaluator import EvalContext, evaluate_resource_policy
 from ministack.core.responses import request_scope
 from ministack.services import eventbridge, iam
 
 from workbench.errors import Misuse
+from workbench.offline.clients import client_as
 from workbench.offline.engines import ffmpeg
-from workbench.offline.engines.program import session_of as session_of
+from workbench.offline.identity import service_may_take, session_of
 from workbench.offline.media_settings import (
     Address,
     Group,
@@ -52,7 +52,6 @@ _TYPES = {
     ".mp4": "video/mp4",
     ".ts": "video/mp2t",
 }
-_making_clients = threading.Lock()  # the SDK's session makes one at a time
 _log = logging.getLogger(__name__)
 
 
@@ -294,34 +293,13 @@ def _carry_out(job: Job, folder: Path) -> None:
 
 def _s3_as(job: Job) -> Any:
     """A client of S3 under the job's role. Raises `JobFailed` when MediaConvert may not take the role."""
-    import boto3
-
     with request_scope(job.account, job.region):
         role = iam._roles.get(job.role.rpartition("/")[2])
     if role is None:
         raise _unreadable(1433, job.plan.source, f"Failed to read data: the role {job.role} does not exist")
-    context = EvalContext(
-        principal_arn=SERVICE,
-        principal_type="Service",
-        principal_account=job.account,
-        action="sts:AssumeRole",
-        resource_arn=job.role,
-        region=job.region,
-        service_context={"aws:sourceaccount": job.account, "aws:sourcearn": job.arn},
-    )
-    if evaluate_resource_policy(role["AssumeRolePolicyDocument"], context, SERVICE).decision != "Allow":
+    if not service_may_take(SERVICE, role, job.region, job.arn):
         raise _unreadable(1434, job.plan.source, "Failed to read data: AssumeRole failed")
-    keys = session_of(job.role, f"EmeSession_{job.id}")
-    with _making_clients:
-        return boto3.client(
-            "s3",
-            region_name=job.region,
-            endpoint_url=surroundings().url,
-            verify=str(surroundings().ca_bundle),
-            aws_access_key_id=keys["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=keys["AWS_SECRET_ACCESS_KEY"],
-            aws_session_token=keys["AWS_SESSION_TOKEN"],
-        )
+    return client_as(session_of(job.role, f"EmeSession_{job.id}"), "s3", job.region)
 
 
 def _download(s3: Any, source: Address, file: Path) -> None:

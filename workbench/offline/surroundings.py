@@ -12,11 +12,15 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Surroundings:
-    """`port` it serves on, `folder` for files and sockets, `ca_bundle` to trust, `certificate` with its key."""
+    """`port` it serves on, `folder` for files and sockets, `certificate` with its key.
+
+    `ca_bundle` is the authority to trust, `ca_key` its key, to issue further certificates.
+    """
 
     port: int
     folder: Path
     ca_bundle: Path
+    ca_key: Path
     certificate: Path
 
     @property
@@ -31,5 +35,6 @@ def surroundings() -> Surroundings:
         port=int(os.environ["GATEWAY_PORT"]),
         folder=Path(os.environ["TMPDIR"]),
         ca_bundle=Path(os.environ["AWS_CA_BUNDLE"]),
+        ca_key=Path(os.environ["AWS_CA_BUNDLE"]).with_name("ca-key.pem"),
         certificate=Path(os.environ["MINISTACK_SSL_CERT"]),
     )

@@ -272,5 +272,8 @@ def processor_limit(context: Context) -> Iterator[Limit]:
     used = [count(each, context) for kind, count in _COUNTED.items() for each in context.all_of(kind)]
     if used:
         yield context.against(
-            "ec2.standard_vcpus", "account", "EC2 vCPUs (Running On-Demand Standard instances)", sum_declared(used)
+            "ec2.standard_vcpus",
+            "account",
+            "EC2 vCPUs (Running On-Demand Standard instances)",
+            sum_declared(used),
         )

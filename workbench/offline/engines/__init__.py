@@ -7,7 +7,7 @@ ends with the group however that ends.
 from __future__ import annotations
 
 import socket
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from workbench.offline.surroundings import LOOPBACK
 
@@ -33,6 +33,18 @@ class Engine(Protocol):
 
 
 RUNNING: dict[str, Engine] = {}  # by "<kind>/<name>"; a resource that is deleted takes its engine out
+_E = TypeVar("_E", bound=Engine)
+
+
+def find(kind: type[_E], name: str) -> _E | None:
+    """The engine of a kind that is called `name`; None where there is none."""
+    found = RUNNING.get(f"{kind.kind}/{name}")
+    return found if isinstance(found, kind) else None
+
+
+def free_name(kind: str, name: str, region: str) -> str:
+    """What to call an engine: as its resource, with the region where one of another region has that name."""
+    return name if f"{kind}/{name}" not in RUNNING else f"{name}.{region}"
 
 
 def free_port() -> int:

@@ -25,6 +25,7 @@ from ministack.core.responses import request_scope
 from ministack.services import eks
 
 from workbench.offline.control import Refused, command
+from workbench.offline.engine_commands import engine_called
 from workbench.offline.engines import RUNNING
 from workbench.offline.engines import program as programs
 from workbench.offline.engines.kubernetes_access import Access
@@ -105,7 +106,7 @@ class Cluster:
         return f"https://{LOOPBACK}:{self._server.port}"
 
     def start(self) -> None:
-        self._server.start()
+        self._server.open()
         if not self._running.is_set():
             self._running.set()
             self._loop = threading.Thread(
@@ -117,7 +118,7 @@ class Cluster:
         """Stop the API server and every pod; the objects are kept, and `start` makes their pods again."""
         self._running.clear()
         self.objects.changed.set()
-        self._server.stop()
+        self._server.close()
         if self._loop is not None:
             self._loop.join(STOPPED_WITHIN)
         with self._acting:
@@ -347,10 +348,7 @@ def end(name: str) -> None:
 
 def running(name: str) -> Cluster:
     """The engine of a cluster. Raises `Refused`."""
-    cluster = RUNNING.get(f"{Cluster.kind}/{name}")
-    if not isinstance(cluster, Cluster):
-        raise Refused(f"there is no EKS cluster {name}")
-    return cluster
+    return engine_called(Cluster, name, "EKS cluster")
 
 
 def _number(version: str) -> tuple[int, ...]:

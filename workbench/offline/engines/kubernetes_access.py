@@ -8,19 +8,16 @@ The rules of the policies are the table that MiniStack carries.
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
-from ministack.core import iam_evaluator, sigv4
-from ministack.core.responses import _account_from_sts_session
 from ministack.services import eks
 
 from workbench.offline.engines.kubernetes_kinds import Kind
 from workbench.offline.engines.kubernetes_objects import Failure, Objects, qualified
+from workbench.offline.identity import LONGEST, NotSigned, Presigned, signer_of
 from workbench.offline.surroundings import LOOPBACK, surroundings
 
 PREFIX = "k8s-aws-v1."
@@ -88,37 +85,18 @@ class Access:
 
     def _principal_of(self, token: str) -> str | None:
         """The ARN of who presigned GetCallerIdentity for this cluster; None where anything is wrong."""
+        if not token.startswith(PREFIX):
+            return None
+        encoded = token.removeprefix(PREFIX)
         try:
-            encoded = token.removeprefix(PREFIX)
-            url = urlsplit(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
-            query = parse_qs(url.query, strict_parsing=True)
-        except (binascii.Error, ValueError):
+            url = base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+            request = Presigned.of(url, {CLUSTER_HEADER: self.cluster})
+            region = request.region
+            says = {"Action": "GetCallerIdentity", "Version": "2011-06-15"}
+            who = signer_of(request, service="sts", region=region, says=says, within=LONGEST)
+        except (NotSigned, ValueError):
             return None
-        signature = sigv4.parse_query_signature(query)
-        if not token.startswith(PREFIX) or not isinstance(signature, sigv4.HeaderSignature):
-            return None
-        asks = [query.get("Action"), query.get("Version"), signature.service]
-        if asks != [["GetCallerIdentity"], ["2011-06-15"], "sts"] or not _is_sts(
-            url.netloc, signature.region
-        ):
-            return None
-        if CLUSTER_HEADER not in signature.signed_headers.split(";") or sigv4.request_time_failure(signature):
-            return None
-        credential = _credential(signature.access_key_id, query.get("X-Amz-Security-Token", [None])[0])
-        if credential is None:
-            return None
-        headers = {"host": url.netloc, CLUSTER_HEADER: self.cluster}
-        failure = sigv4.header_signature_failure(
-            signature,
-            credential.secret_access_key,
-            "GET",
-            url.path or "/",
-            query,
-            headers,
-            b"",
-            presigned=True,
-        )
-        return None if failure else str(credential.principal_arn)
+        return str(who.arn) if _is_sts(request.host, region) else None
 
     def _rules(self, caller: Caller, namespace: str) -> Iterator[Mapping[str, Any]]:
         """The rules that hold for `caller` in `namespace`; "" is the cluster as a whole."""
@@ -136,16 +114,6 @@ class Access:
                 reference = binding["roleRef"]
                 role = self.objects.find(_ROLES[reference["kind"]], namespace, reference["name"])
                 yield from (role or {}).get("rules") or ()
-
-
-def _credential(access_key: str, session_token: str | None) -> Any:
-    try:
-        account = iam_evaluator.find_iam_access_key_account(access_key)
-    except iam_evaluator.AmbiguousAccessKeyError:
-        return None
-    account = account or _account_from_sts_session(access_key)
-    found = iam_evaluator.resolve_credential(access_key, account, session_token)
-    return None if isinstance(found, iam_evaluator.CredentialResolutionError) else found
 
 
 def _is_sts(netloc: str, region: str) -> bool:

@@ -185,7 +185,7 @@ class Pod:
             container = self.container
             image = images.program_of(container["image"])
             self.ip = self.ip or program.free_ip(self.node.cidr)
-            self._program = program.run(
+            self._program = program.Program(
                 image.with_command(container.get("command"), container.get("args")),
                 environment(self._objects, self),
                 name=self.name,
@@ -193,7 +193,7 @@ class Pod:
                 zone=self.node.zone,
                 private_ip=self.ip,
                 restarts=False,
-            )
+            ).launch()
         except NotYet as reason:
             self._waiting = reason
         except Misuse as problem:

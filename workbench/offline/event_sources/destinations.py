@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Mapping
-from functools import lru_cache
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.arn import parse_arn
 
+from workbench.offline.clients import client_as
 from workbench.offline.event_sources.on_failure import object_key
 from workbench.offline.surroundings import surroundings
 
@@ -43,7 +43,7 @@ def _deliver(
     target = parse_arn(destination)
     region = target.region or parse_arn(str(function["FunctionArn"])).region
     keys = lambda_runtime.execution_credentials(dict(function))
-    client = _client(target.service, region, *keys.values())
+    client = client_as(keys, target.service, region)
     if target.service == "sqs":
         url = f"{surroundings().url}/{target.account_id}/{target.resource}"  # the role need not ask for it
         client.send_message(QueueUrl=url, MessageBody=json.dumps(document))
@@ -52,11 +52,3 @@ def _deliver(
     else:
         body = json.dumps({**document, "payload": json.dumps(event)}).encode()
         client.put_object(Bucket=target.resource, Key=key, Body=body, ContentType="application/json")
-
-
-@lru_cache(maxsize=64)
-def _client(service: str, region: str, access_key: str, secret_key: str, token: str) -> Any:
-    import boto3
-
-    make: Any = boto3.Session(access_key, secret_key, token, region).client
-    return make(service, endpoint_url=surroundings().url, verify=str(surroundings().ca_bundle))

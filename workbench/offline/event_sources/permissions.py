@@ -9,18 +9,16 @@ held, for it is AWS itself that uses them.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ministack.core import iam_evaluator, lambda_runtime
+from ministack.core import lambda_runtime
 from ministack.core.arn import parse_arn
-from ministack.core.responses import request_scope
 from ministack.services import msk
 
 from workbench.offline.event_sources.settings import destination_of
-from workbench.offline.surroundings import LOOPBACK
+from workbench.offline.identity import Principal, allowed, may, principal_of, write_down
 
 _SERVICE_NAMES = {"sqs": "SQS", "sns": "SNS", "s3": "S3", "ec2": "EC2", "kafka": "Kafka"}
 NETWORK_INTERFACES = ("CreateNetworkInterface", "DeleteNetworkInterface")
@@ -42,10 +40,11 @@ def refusal(mapping: Mapping[str, Any], function: Mapping[str, Any]) -> str | No
 
     `function` is the function's configuration. Every decision goes to the IAM log.
     """
+    who, region = _principal(function)
     for need in [*_to_read(mapping, function), *_to_report(mapping)]:
-        held = next((action for action in need.actions if _allows(function, action, need.resource)), None)
+        held = next((action for action in need.actions if may(who, action, need.resource, region)), None)
         if held or not need.optional:
-            _write_down(function, held or need.actions[0], need.resource, held is not None)
+            write_down(who.arn, held or need.actions[0], need.resource, allowed=held is not None)
         if not held and not need.optional:
             return need.says
     return None
@@ -53,10 +52,15 @@ def refusal(mapping: Mapping[str, Any], function: Mapping[str, Any]) -> str | No
 
 def may_read(source_arn: str, function: Mapping[str, Any]) -> bool:
     """Whether the role may read this stream at this moment: a policy can be taken away."""
-    action = f"{parse_arn(source_arn).service}:GetRecords"
-    allowed = _allows(function, action, _stream_of(source_arn))
-    _write_down(function, action, _stream_of(source_arn), allowed)
-    return allowed
+    who, region = _principal(function)
+    return allowed(who, f"{parse_arn(source_arn).service}:GetRecords", _stream_of(source_arn), region)
+
+
+def _principal(function: Mapping[str, Any]) -> tuple[Principal, str]:
+    """The session of a function's role, and the region that it calls."""
+    home = parse_arn(str(function["FunctionArn"]))
+    key = lambda_runtime.execution_credentials(dict(function))["AWS_ACCESS_KEY_ID"]
+    return principal_of(key, home.account_id, home.region), home.region
 
 
 def _stream_of(source_arn: str) -> str:
@@ -166,43 +170,3 @@ def consumer_group(mapping: Mapping[str, Any]) -> str:
         if chosen := (mapping.get(name) or {}).get("ConsumerGroupId"):
             return str(chosen)
     return str(mapping["UUID"])
-
-
-def _allows(function: Mapping[str, Any], action: str, resource: str) -> bool:
-    """What the role's policies, its boundary and the resource's own policy say together."""
-    home = parse_arn(str(function["FunctionArn"]))
-    key = lambda_runtime.execution_credentials(dict(function))["AWS_ACCESS_KEY_ID"]
-    with request_scope(home.account_id, home.region):
-        principal = iam_evaluator.resolve_principal(key, home.account_id)
-        if principal.policies is None:
-            return True
-        context = iam_evaluator.EvalContext(
-            principal_arn=principal.arn,
-            principal_type=principal.type,
-            principal_account=principal.account,
-            action=action,
-            resource_arn=resource,
-            region=home.region,
-            source_ip=LOOPBACK,
-            secure_transport=True,
-            principal_keys=principal.keys,
-        )
-        result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
-        policy = iam_evaluator._resource_policy(action.split(":")[0], resource)
-        if policy is not None:
-            result = iam_evaluator.combine_resource_policy(result, context, *policy, limits=principal.limits)
-    return bool(result.decision == "Allow")
-
-
-def _write_down(function: Mapping[str, Any], action: str, resource: str, allowed: bool) -> None:
-    """Add the decision to the log that `gateway.py` keeps of those it meets itself."""
-    home = parse_arn(str(function["FunctionArn"]))
-    role = str(function.get("Role", "")).rsplit("/", 1)[-1]
-    decision = {
-        "principal": f"arn:aws:sts::{home.account_id}:assumed-role/{role}/{function['FunctionName']}",
-        "action": action,
-        "resource": resource,
-        "allowed": allowed,
-    }
-    with open(os.environ["BLUEPRINT_IAM_LOG"], "a") as log:
-        log.write(json.dumps(decision) + "\n")

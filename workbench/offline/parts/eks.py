@@ -28,9 +28,8 @@ from ministack.services.cloudformation import provisioners
 
 from workbench.offline.engines import kubernetes
 from workbench.offline.engines.kubernetes_kinds import UnknownVersion
+from workbench.offline.parts import Answer
 from workbench.offline.surroundings import surroundings
-
-Answer = tuple[int, dict[str, str], bytes]
 
 DEFAULT_VERSION = "1.33"  # where a request names none; on AWS, the newest in standard support
 _POD_IDENTITY = "pods.eks.amazonaws.com"

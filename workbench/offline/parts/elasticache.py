@@ -11,19 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, elasticache
 
 from workbench.offline import engines
-from workbench.offline.control import Refused, command
-from workbench.offline.engines.kafka import LoginRefused
+from workbench.offline.control import command
+from workbench.offline.engine_commands import offer_stopping, report
 from workbench.offline.engines.redis import Redis, User
-from workbench.offline.parts.msk import allowed, signer_of
+from workbench.offline.identity import NotSigned, Presigned, allowed, signer_of
+from workbench.offline.parts import Answer
 from workbench.offline.surroundings import LOOPBACK, surroundings
 
-Answer = tuple[int, dict[str, str], bytes]
 Parameters = dict[str, Any]
 Record = dict[str, Any]
 Key = tuple[str, str, str]  # account, region and id
@@ -173,7 +172,7 @@ def _group_answer(action: str, record: Record) -> Answer:
 def _started(name: str, *, zones: list[str], undo: Callable[[], Any], **options: Any) -> Redis:
     """A server for the cache `name`, running. When it does not start, `undo` is called and the error passed on."""
     key = _key(name)
-    shown = name if f"redis/{name}" not in engines.RUNNING else f"{name}.{key[1]}"
+    shown = engines.free_name(Redis.kind, name, key[1])
     folder = surroundings().folder / "redis" / shown
     made = Redis(
         shown, folder, tuple(zones), token_is_valid=lambda *login: _token_is_valid(key, *login), **options
@@ -313,29 +312,22 @@ def _users_changed(_: Parameters, answer: Answer) -> Answer:
 def _token_is_valid(key: Key, user: str, token: str) -> bool:
     """Whether `token` is a presigned connect of somebody who may connect to this cache as this user."""
     account, region, name = key
-    url = urlsplit(f"//{token}")
-    query = dict(parse_qsl(url.query, keep_blank_values=True))
-    if url.netloc != name or query.get("Action") != "connect" or query.get("User") != user:
-        return False
     try:
-        who = signer_of(name, query, service="elasticache", account=account, region=region)
-    except LoginRefused:
+        request = Presigned.of(f"//{token}")
+        says = {"Action": "connect", "User": user}
+        who = signer_of(request, service="elasticache", account=account, region=region, says=says)
+    except NotSigned:
         return False
-    kind = "serverlesscache" if query.get("ResourceType") == "ServerlessCache" else "replicationgroup"
+    serverless = request.query.get("ResourceType") == "ServerlessCache"
+    kind = "serverlesscache" if serverless else "replicationgroup"
     place = f"arn:aws:elasticache:{region}:{account}"
     resources = (f"{place}:{kind}:{name}", f"{place}:user:{user}")
-    return all(allowed(who, "elasticache:Connect", each, region) for each in resources)
+    return request.host == name and all(
+        allowed(who, "elasticache:Connect", each, region) for each in resources
+    )
 
 
 # What a dry run may ask for.
-
-
-def _cache(name: str) -> Redis:
-    found = engines.RUNNING.get(f"redis/{name}")
-    if not isinstance(found, Redis):
-        there = ", ".join(sorted(each.name for each in _caches.values())) or "none"
-        raise Refused(f"there is no cache {name}; there are: {there}")
-    return found
 
 
 @command("redis/list")
@@ -343,9 +335,9 @@ def caches() -> dict[str, Any]:
     """Every cache: its port, zones, whether it runs, and the settings that this version of Redis does not know."""
     return {
         each.name: {
+            **report(each),
             "port": each.port,
             "zones": list(each.zones),
-            "running": bool(each.pids),
             "tls": each.tls,
             "ignored_settings": each.ignored,
         }
@@ -353,24 +345,4 @@ def caches() -> dict[str, Any]:
     }
 
 
-@command("redis/stop")
-def stop(name: str) -> dict[str, Any]:
-    """Stop a cache as a crash does."""
-    _cache(name).stop()
-    return {}
-
-
-@command("redis/start")
-def start(name: str) -> dict[str, Any]:
-    """Start a cache again."""
-    _cache(name).start()
-    return {}
-
-
-@command("redis/restart")
-def restart(name: str) -> dict[str, Any]:
-    """Stop and start a cache: all connections break, and one without failover is empty."""
-    cache = _cache(name)
-    cache.stop()
-    cache.start()
-    return {}
+offer_stopping(Redis, "cache")

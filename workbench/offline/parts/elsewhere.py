@@ -34,8 +34,8 @@ from ministack.core.responses import get_account_id, get_region
 from workbench.errors import Misuse
 from workbench.offline.control import Refused, command
 from workbench.offline.engines import moto
-
-Answer = tuple[int, dict[str, str], bytes]
+from workbench.offline.identity import NotSigned, may, principal_of
+from workbench.offline.parts import Answer
 
 _PAGE_OF_AN_EXCEPTION = b"<!doctype html>"  # as moto's server gives, also for what is not implemented
 _BEGINNING = 4096  # bytes of a service model: its metadata come first
@@ -238,19 +238,12 @@ def _with_resources(extract: Any) -> Any:
 
 def _allowed_resource(access_key: str, account: str, action: str) -> str:
     """A resource on which the caller's policies allow the action; "*" where there is none."""
-    principal = iam_evaluator.resolve_principal(access_key, account)
-    policies = getattr(principal, "policies", None)  # none of a stranger, nor of root, who needs none
-    for resource in _resources_named(policies or [], action):
-        context = iam_evaluator.EvalContext(
-            principal_arn=principal.arn,
-            principal_type=principal.type,
-            principal_account=principal.account,
-            action=action,
-            resource_arn=resource,
-            region=get_region(),
-            principal_keys=principal.keys,
-        )
-        if iam_evaluator.evaluate(context, policies, *principal.limits).decision == "Allow":
+    try:
+        principal = principal_of(access_key, account, get_region())
+    except NotSigned:
+        return "*"
+    for resource in _resources_named(principal.policies or [], action):  # root has none, and needs none
+        if may(principal, action, resource, get_region()):
             return resource
     return "*"
 

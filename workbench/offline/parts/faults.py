@@ -20,8 +20,9 @@ from ministack.core import iam_actions, router
 from ministack.services import iam, lambda_svc, sts
 
 from workbench.offline.call_rules import Answer, Call, Effect, Rule, failed, throttled
-from workbench.offline.control import Refused, command
+from workbench.offline.control import Refused, command, whole_body
 from workbench.offline.engines import RUNNING
+from workbench.offline.identity import session_name
 from workbench.offline.parts import workers
 from workbench.offline.standing import Fault, stand
 
@@ -143,7 +144,7 @@ def in_front_of(served: Any) -> Any:
         if not rules or scope["type"] == "websocket":
             await served(scope, receive, send)
             return
-        body = await _whole(receive)
+        body = await whole_body(receive)
         if body is not None:
             await _strike(rules, _Request.of(scope, headers, query, body, caller), served, receive, send)
 
@@ -247,24 +248,13 @@ def _caller(who: str) -> tuple[re.Pattern[str], Processes | None]:
     if found := workers.function(who):
         return workers.session_of(found), found.behind
     if program := RUNNING.get(f"program/{who}"):
-        session = re.sub(r"[^\w+=,.@-]", "-", who)[:64]
-        return re.compile(rf":assumed-role/[^/]+/{re.escape(session)}$"), lambda _: list(program.pids)
+        return re.compile(rf":assumed-role/[^/]+/{re.escape(session_name(who))}$"), lambda _: list(
+            program.pids
+        )
     role = who.rpartition("/")[2]
     if any(name == role for _, name in iam._roles._data):
         return re.compile(rf":assumed-role/{re.escape(role)}/"), None
     raise Refused(f"there is no function, program or role {who}")
-
-
-async def _whole(receive: Any) -> bytes | None:
-    """The body of a request; None when the client has gone."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += bytes(message.get("body", b""))
-        if not message.get("more_body"):
-            return body
 
 
 def _again(body: bytes, receive: Any) -> Any:

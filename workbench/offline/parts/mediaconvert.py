@@ -28,9 +28,9 @@ from workbench.errors import Misuse
 from workbench.offline.engines import ffmpeg
 from workbench.offline.media_jobs import SERVICE, Job, Scheduler
 from workbench.offline.media_settings import InvalidSettings, in_camel_case, merged, plan_of
+from workbench.offline.parts import Answer
 from workbench.offline.surroundings import surroundings
 
-Answer = tuple[int, dict[str, str], bytes]
 Record = dict[str, Any]
 
 NAME = "mediaconvert"

@@ -15,34 +15,29 @@ from __future__ import annotations
 
 import base64
 import binascii
-import datetime
 import hashlib
 import hmac
 import json
-import os
 import secrets
-import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from ministack.core import iam_evaluator, sigv4
 from ministack.core.arn import parse_arn
 from ministack.core.responses import get_region, request_scope
 from ministack.services import ec2, msk, secretsmanager
 
 from workbench.offline import engines
 from workbench.offline.control import Refused, command
-from workbench.offline.engines.kafka import Door, Kafka, Login, LoginRefused, Permission, TopicRefused
+from workbench.offline.engine_commands import engine_called
+from workbench.offline.engines.kafka import Kafka
+from workbench.offline.engines.kafka_front import Door, Login, LoginRefused, Permission
+from workbench.offline.engines.kafka_topics import TopicRefused
+from workbench.offline.identity import NotSigned, Presigned, Principal, allowed, signer_of
+from workbench.offline.parts import Answer
 
-Answer = tuple[int, dict[str, str], bytes]
-
-_TOKEN_SECONDS = 900  # the longest a token may be valid
-_SKEW = datetime.timedelta(minutes=5)
 _ITERATIONS = 4096  # of SCRAM's key derivation, as MSK's
-_EMPTY = hashlib.sha256(b"").hexdigest()
-_log_lock = threading.Lock()
 _clusters: dict[str, Kafka] = {}  # by ARN
 
 
@@ -88,9 +83,7 @@ def _start(arn: str, request: Mapping[str, Any]) -> None:
         raise ValueError(f"{count} brokers do not spread evenly over {len(subnets)} client subnets")
     places = [_place(each, index) for index, each in enumerate(subnets or [""] * 3)]
     zones, racks = zip(*(places[each % len(places)] for each in range(count)), strict=True)
-    name = info["ClusterName"]
-    if f"kafka/{name}" in engines.RUNNING:  # of the same name, in another region
-        name = f"{name}.{get_region()}"
+    name = engines.free_name(Kafka.kind, info["ClusterName"], get_region())
     made = Kafka(
         name, arn, zones, racks, settings_of(info, len(set(zones))), _doors(arn, request, serverless)
     )
@@ -207,68 +200,6 @@ def _nodes(arn: str) -> Answer:
 # Who somebody is, and what they may do.
 
 
-def signer_of(
-    host: str, query: Mapping[str, str], *, service: str, account: str, region: str
-) -> iam_evaluator.PrincipalInfo:
-    """Who presigned `GET https://host/?query` for `service`. Raises `LoginRefused` when nobody rightly did.
-
-    `query` holds all parameters; those that were added after signing are to be left out.
-    """
-    scope = query.get("X-Amz-Credential", "").split("/")
-    if scope[2:] != [region, service, "aws4_request"] or query.get("X-Amz-SignedHeaders") != "host":
-        raise LoginRefused(f"the token is not signed for {service} in {region}")
-    key, date = scope[0], scope[1]
-    _check_time(query)
-    credential = iam_evaluator.resolve_credential(key, account, query.get("X-Amz-Security-Token", ""))
-    if isinstance(credential, iam_evaluator.CredentialResolutionError):
-        raise LoginRefused(credential.message)
-    request = sigv4.build_canonical_request("GET", "/", {"host": host}, query, "host", payload_hash=_EMPTY)
-    signed = sigv4.build_string_to_sign(query["X-Amz-Date"], date, region, service, request)
-    expected = sigv4.calculate_signature(credential.secret_access_key, date, region, service, signed)
-    if not hmac.compare_digest(expected, query.get("X-Amz-Signature", "")):
-        raise LoginRefused("the token's signature does not match")
-    with request_scope(account, region):
-        principal = iam_evaluator.resolve_principal(key, account, credential)
-    if isinstance(principal, iam_evaluator.AuthError):
-        raise LoginRefused(principal.message)
-    return principal
-
-
-def _check_time(query: Mapping[str, str]) -> None:
-    try:
-        signed = datetime.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
-        lifetime = int(query["X-Amz-Expires"])
-    except (KeyError, ValueError):
-        raise LoginRefused("the token does not say when it was signed, and for how long") from None
-    now = datetime.datetime.now(datetime.UTC)
-    if not 0 < lifetime <= _TOKEN_SECONDS or signed > now + _SKEW:
-        raise LoginRefused(f"the token is not valid yet, or for more than {_TOKEN_SECONDS} s")
-    if now >= signed + datetime.timedelta(seconds=lifetime):
-        raise LoginRefused("the token has expired")
-
-
-def allowed(principal: iam_evaluator.PrincipalInfo, action: str, resource: str, region: str) -> bool:
-    """Whether IAM lets somebody do `action` on `resource`; the decision is written down, but root's."""
-    if principal.policies is None:
-        return True
-    context = iam_evaluator.EvalContext(
-        principal_arn=principal.arn,
-        principal_type=principal.type,
-        principal_account=principal.account,
-        action=action,
-        resource_arn=resource,
-        region=region,
-        secure_transport=True,
-        principal_keys=principal.keys,
-    )
-    result = iam_evaluator.evaluate(context, principal.policies, *principal.limits)
-    decided = bool(result.decision == "Allow")
-    decision = {"principal": principal.arn, "action": action, "resource": resource, "allowed": decided}
-    with _log_lock, open(os.environ["BLUEPRINT_IAM_LOG"], "a") as log:
-        log.write(json.dumps(decision) + "\n")
-    return decided
-
-
 def _iam_login(arn: str, mechanism: str) -> Callable[[], Login]:
     return lambda: _Iam(arn, mechanism)
 
@@ -281,15 +212,19 @@ class _Iam:
         self._mechanism = mechanism
 
     def step(self, message: bytes) -> tuple[bytes, Permission | None]:
+        place = parse_arn(self._arn)
         try:
-            host, query = _presigned(self._mechanism, message)
+            who = signer_of(
+                _presigned(self._mechanism, message),
+                service="kafka-cluster",
+                account=place.account_id,
+                region=place.region,
+                says={"Action": "kafka-cluster:Connect"},
+            )
         except (ValueError, KeyError, IndexError, binascii.Error):
             raise LoginRefused("the token is not one of the MSK IAM signers") from None
-        if query.pop("Action") != "kafka-cluster:Connect":
-            raise LoginRefused("the token is not for kafka-cluster:Connect")
-        query["Action"] = "kafka-cluster:Connect"
-        place = parse_arn(self._arn)
-        who = signer_of(host, query, service="kafka-cluster", account=place.account_id, region=place.region)
+        except NotSigned as problem:
+            raise LoginRefused(str(problem)) from None
         may = _permission(who, self._arn, place.region)
         if not may("Connect", "cluster", ""):
             raise LoginRefused(f"{who.arn} is not allowed kafka-cluster:Connect on {self._arn}")
@@ -297,23 +232,22 @@ class _Iam:
         return (json.dumps(answer).encode() if self._mechanism == "AWS_MSK_IAM" else b""), may
 
 
-def _presigned(mechanism: str, message: bytes) -> tuple[str, dict[str, str]]:
-    """The host and the signed parameters of a token. Raises `ValueError` or `KeyError` when it is none."""
+def _presigned(mechanism: str, message: bytes) -> Presigned:
+    """The request in a token. Raises `NotSigned`, `ValueError`, `KeyError` or `IndexError` when there is none."""
     if mechanism == "AWS_MSK_IAM":
         fields = json.loads(message)
         names = ("Algorithm", "Credential", "Date", "Expires", "SignedHeaders", "Security-Token", "Signature")
         given = {f"X-Amz-{each}": fields.get(f"x-amz-{each.lower()}") for each in names}
         query = {"Action": fields["action"], **{name: str(value) for name, value in given.items() if value}}
-        return fields["host"], query
-    token = next(part for part in message.decode().split("\x01") if part.startswith("auth="))
+        return Presigned(fields["host"], query)
+    token = next((part for part in message.decode().split("\x01") if part.startswith("auth=")), "")
     encoded = token.removeprefix("auth=").split(" ", 1)[1]
-    url = urlsplit(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
-    query = dict(parse_qsl(url.query, keep_blank_values=True, strict_parsing=True))
-    query.pop("User-Agent", None)  # which signers add when they have signed
-    return url.netloc, query
+    signed = Presigned.of(base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode())
+    added_later = "User-Agent"  # by signers, when they have signed
+    return replace(signed, query={name: each for name, each in signed.query.items() if name != added_later})
 
 
-def _permission(who: iam_evaluator.PrincipalInfo, cluster: str, region: str) -> Permission:
+def _permission(who: Principal, cluster: str, region: str) -> Permission:
     """What one connection may do; each question is put to IAM once."""
 
     @cache
@@ -384,16 +318,8 @@ def _attributes(words: str) -> dict[str, str]:
 # What a dry run may ask for.
 
 
-def _cluster(name: str) -> Kafka:
-    found = engines.RUNNING.get(f"kafka/{name}")
-    if not isinstance(found, Kafka):
-        there = ", ".join(sorted(each.name for each in _clusters.values())) or "none"
-        raise Refused(f"there is no Kafka cluster {name}; there are: {there}")
-    return found
-
-
 def _broker_of(name: str, broker: int) -> Kafka:
-    found = _cluster(name)
+    found = engine_called(Kafka, name, "Kafka cluster")
     if broker not in found.brokers:
         raise Refused(f"{name} has no broker {broker}; it has 1 to {len(found.brokers)}")
     return found
@@ -434,7 +360,7 @@ def start_broker(name: str, broker: int) -> dict[str, Any]:
 def create_topic(name: str, topic: str, partitions: int = 1, replication: int = -1) -> dict[str, Any]:
     """Create a topic, as an administrator would before the system starts."""
     try:
-        _cluster(name).create_topic(topic, partitions, replication)
+        engine_called(Kafka, name, "Kafka cluster").create_topic(topic, partitions, replication)
     except TopicRefused as refusal:
         raise Refused(str(refusal)) from None
     return {}

@@ -1,7 +1,8 @@
 """The one table of what stands in for resource types that MiniStack's CloudFormation does not know.
 
-Each module here holds `STAND_INS`, a tuple of them; adding a type is adding an entry. The template is never
-changed: the offline AWS provisions these types itself, as it deploys.
+Each module here holds `STAND_INS`, a tuple of them; adding a type is adding an entry. (`_making.py`, which does not,
+is what they are made with.) The template is never changed: the offline AWS provisions these types itself, as it
+deploys.
 """
 
 from __future__ import annotations
@@ -41,8 +42,8 @@ class StandIn:
 def table() -> dict[str, StandIn]:
     """Every stand-in, by resource type. Raises `ValueError` when a type has two."""
     found: dict[str, StandIn] = {}
-    for module in pkgutil.iter_modules(__path__):
-        for each in importlib.import_module(f"{__name__}.{module.name}").STAND_INS:
+    for module in (each.name for each in pkgutil.iter_modules(__path__) if not each.name.startswith("_")):
+        for each in importlib.import_module(f"{__name__}.{module}").STAND_INS:
             if each.type in found:
                 raise ValueError(f"{each.type} has two stand-ins")
             found[each.type] = each

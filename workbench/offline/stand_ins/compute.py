@@ -1,4 +1,7 @@
-"""Types around instances and containers that MiniStack's CloudFormation lacks."""
+"""Types around instances and containers that MiniStack's CloudFormation lacks.
+
+An instance runs its program (`parts/instances.py`). Not here: anything that scales by itself, and capacity.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +11,17 @@ from typing import Any
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2
 
-from workbench.offline.engines import RUNNING
-from workbench.offline.parts import programs
+from workbench.offline.engines import find
+from workbench.offline.engines.program import Program
+from workbench.offline.parts import instances
 from workbench.offline.stand_ins import Made, Properties, StandIn
-from workbench.offline.stand_ins.network import at, call, forgiving, made_by, named
+from workbench.offline.stand_ins._making import at, call, forgiving, leave, made_by, named
 
 ENDED_WITHIN = 10.0
 
 
 def _run_instance(_logical_id: str, properties: Properties, _stack: str) -> Made:
-    launched = programs.launch_template_data(properties.get("LaunchTemplate") or {}) | properties
+    launched = instances.launch_template_data(properties.get("LaunchTemplate") or {}) | properties
     interfaces = launched.get("NetworkInterfaces") or [{}]
     profile = launched.get("IamInstanceProfile")
     parameters = {
@@ -28,7 +32,7 @@ def _run_instance(_logical_id: str, properties: Properties, _stack: str) -> Made
         or interfaces[0].get("Groups"),
         "IamInstanceProfile": {"Name": profile} if isinstance(profile, str) else profile,
         # The client encodes it again.
-        "UserData": programs.decoded(launched.get("UserData") or ""),
+        "UserData": instances.decoded(launched.get("UserData") or ""),
         "MinCount": 1,
         "MaxCount": 1,
     }
@@ -50,7 +54,7 @@ def _terminate_instance(physical_id: str, _properties: Properties) -> None:
     with forgiving():
         call("ec2", "TerminateInstances", {"InstanceIds": [physical_id]})
     until = time.monotonic() + ENDED_WITHIN
-    while f"program/{physical_id}" in RUNNING:
+    while find(Program, physical_id):
         if time.monotonic() >= until:
             raise TimeoutError(f"waited {ENDED_WITHIN:.0f} s for the program of {physical_id} to end")
         time.sleep(0.02)
@@ -102,19 +106,15 @@ def _dissociate_providers(_physical_id: str, properties: Properties) -> None:
         call("ecs", "PutClusterCapacityProviders", {"Cluster": properties["Cluster"], **none})
 
 
-def _leave(_physical_id: str, _properties: Properties) -> None:
-    """Nothing was made."""
-
-
 STAND_INS = (
     StandIn(
         "AWS::EC2::Instance",
-        "api",
-        "what its user data runs with docker is a process of this machine; without that it is a record",
-        "the instance's id",
-        _run_instance,
-        _terminate_instance,
-        {
+        by="api",
+        what="what its user data runs with docker is a process of this machine; without that it is a record",
+        ref="the instance's id",
+        create=_run_instance,
+        delete=_terminate_instance,
+        attributes={
             "InstanceId": "the instance's id",
             "AvailabilityZone": "its subnet's zone",
             "PrivateIp": "its address in the subnet",
@@ -126,36 +126,34 @@ STAND_INS = (
     ),
     StandIn(
         "AWS::EC2::KeyPair",
-        "api",
-        "the key pair is there; nothing is signed in to",
-        "the key's name",
-        _key_pair,
-        _delete_key_pair,
-        {"KeyPairId": "the pair's id", "KeyFingerprint": "the key's fingerprint"},
+        by="api",
+        what="the key pair is there; nothing is signed in to",
+        ref="the key's name",
+        create=_key_pair,
+        delete=_delete_key_pair,
+        attributes={"KeyPairId": "the pair's id", "KeyFingerprint": "the key's fingerprint"},
     ),
     StandIn(
         "AWS::ApplicationAutoScaling::ScalableTarget",
-        "record",
-        "a name: nothing scales by itself here",
-        "resource, dimension and namespace, with | between",
-        _scalable_target,
-        _leave,
-        {"Id": "the same"},
+        by="record",
+        what="a name: nothing scales by itself here",
+        ref="resource, dimension and namespace, with | between",
+        create=_scalable_target,
+        delete=leave,
+        attributes={"Id": "the same"},
     ),
     StandIn(
         "AWS::ApplicationAutoScaling::ScalingPolicy",
-        "record",
-        "a name: nothing scales by itself here",
-        "the policy's ARN",
-        _scaling_policy,
-        _leave,
-        {"Arn": "the policy's ARN"},
+        by="record",
+        what="a name: nothing scales by itself here",
+        ref="the policy's ARN",
+        create=_scaling_policy,
+        delete=leave,
+        attributes={"Arn": "the policy's ARN"},
     ),
     made_by(
         "AWS::ECS::CapacityProvider",
         "ecs",
-        "CreateCapacityProvider",
-        "DeleteCapacityProvider",
         what="the provider is there; tasks run whatever its capacity",
         ref="the provider's name",
         physical="capacityProvider.name",
@@ -164,21 +162,18 @@ STAND_INS = (
     ),
     StandIn(
         "AWS::ECS::ClusterCapacityProviderAssociations",
-        "api",
-        "the cluster names its providers; tasks run whatever their capacity",
-        "the cluster",
-        _associate_providers,
-        _dissociate_providers,
+        by="api",
+        what="the cluster names its providers; tasks run whatever their capacity",
+        ref="the cluster",
+        create=_associate_providers,
+        delete=_dissociate_providers,
     ),
     made_by(
         "AWS::IAM::ServiceLinkedRole",
         "iam",
-        "CreateServiceLinkedRole",
-        "DeleteServiceLinkedRole",
         what="the role is there; services here need none",
         ref="the role's name",
         physical="Role.RoleName",
         attributes={"RoleName": "="},
-        gone=named("RoleName"),
     ),
 )

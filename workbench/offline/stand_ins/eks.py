@@ -1,26 +1,22 @@
-"""EKS beside clusters and node groups: access entries, pod identities, Fargate profiles, and two that do nothing."""
+"""EKS beside clusters and node groups: access entries, pod identities, Fargate profiles, and two that do nothing.
+
+What `Ref` and each attribute answer is what the registry schemas of CloudFormation give as primary identifier and
+read-only properties. Not here: add-ons that install something, and tokens of identity providers.
+"""
 
 from __future__ import annotations
 
-import json
 import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
 from ministack.services import eks
-from ministack.services.cloudformation.provisioners import _pascal_to_camel, _physical_name, _tag_map
+from ministack.services.cloudformation.provisioners import _pascal_to_camel, _tag_map
 
 from workbench.offline.engines.kubernetes_nodes import FARGATE_PROFILES
 from workbench.offline.stand_ins import Made, Properties, StandIn
-
-Answer = tuple[int, dict[str, str], bytes]
-
-
-def _done(answer: Answer, what: str) -> None:
-    """Raise `ValueError`, with EKS's words, unless it did what it was asked."""
-    if answer[0] >= 400:
-        raise ValueError(f"{what}: {json.loads(answer[2])['message']}")
+from workbench.offline.stand_ins._making import answered, physical_name, replacing
 
 
 def _body(properties: Properties, *left_out: str) -> dict[str, Any]:
@@ -32,29 +28,12 @@ def _body(properties: Properties, *left_out: str) -> dict[str, Any]:
     return body | {"tags": _tag_map(properties.get("Tags"))}
 
 
-def _replacing(
-    create: Callable[[str, Properties, str], Made],
-    delete: Callable[[str, Properties], None],
-    change: Callable[[str, Properties], Made],
-    *create_only: str,
-) -> Callable[[str, Properties, Properties, str], Made]:
-    """An update that makes anew what differs in a property that can only be set at creation."""
-
-    def update(physical_id: str, old: Properties, new: Properties, stack_name: str) -> Made:
-        if any(old.get(name) != new.get(name) for name in create_only):
-            delete(physical_id, old)
-            return create(physical_id, new, stack_name)
-        return change(physical_id, new)
-
-    return update
-
-
 # Access entries.
 
 
 def _create_access_entry(_logical_id: str, properties: Properties, _stack_name: str) -> Made:
     cluster, principal = properties["ClusterName"], properties["PrincipalArn"]
-    _done(eks._create_access_entry(cluster, _body(properties, "AccessPolicies")), "AWS::EKS::AccessEntry")
+    answered(eks._create_access_entry(cluster, _body(properties, "AccessPolicies")), "AWS::EKS::AccessEntry")
     try:
         _associate(cluster, principal, properties.get("AccessPolicies", []))
     except ValueError:
@@ -70,7 +49,7 @@ def _associate(cluster: str, principal: str, policies: list[Mapping[str, Any]]) 
                 f"AWS::EKS::AccessEntry: offline there is no access policy {policy['PolicyArn']};"
                 f" there are: {', '.join(eks._ACCESS_POLICY_RULES)}"
             )
-        _done(
+        answered(
             eks._associate_access_policy(cluster, principal, _pascal_to_camel(policy)),
             "AWS::EKS::AccessEntry",
         )
@@ -79,7 +58,7 @@ def _associate(cluster: str, principal: str, policies: list[Mapping[str, Any]]) 
 def _change_access_entry(_physical_id: str, properties: Properties) -> Made:
     cluster, principal = properties["ClusterName"], properties["PrincipalArn"]
     changed = {"kubernetesGroups": [], **_body(properties, "AccessPolicies")}
-    _done(eks._update_access_entry(cluster, principal, changed), "AWS::EKS::AccessEntry")
+    answered(eks._update_access_entry(cluster, principal, changed), "AWS::EKS::AccessEntry")
     wanted = properties.get("AccessPolicies", [])
     prefix = eks._ap_key(cluster, principal, "")
     for key in [str(key) for key in eks._access_policies if str(key).startswith(prefix)]:
@@ -103,15 +82,13 @@ def _delete_access_entry(_physical_id: str, properties: Properties) -> None:
 
 def _create_association(_logical_id: str, properties: Properties, _stack_name: str) -> Made:
     answer = eks._create_pod_identity_association(properties["ClusterName"], _body(properties))
-    _done(answer, "AWS::EKS::PodIdentityAssociation")
-    return _association_made(json.loads(answer[2])["association"])
+    return _association_made(answered(answer, "AWS::EKS::PodIdentityAssociation")["association"])
 
 
 def _change_association(physical_id: str, properties: Properties) -> Made:
     cluster, identity = properties["ClusterName"], physical_id.rpartition("/")[2]
     answer = eks._update_pod_identity_association(cluster, identity, _body(properties))
-    _done(answer, "AWS::EKS::PodIdentityAssociation")
-    return _association_made(json.loads(answer[2])["association"])
+    return _association_made(answered(answer, "AWS::EKS::PodIdentityAssociation")["association"])
 
 
 def _association_made(association: Mapping[str, Any]) -> Made:
@@ -133,7 +110,7 @@ def _create_profile(logical_id: str, properties: Properties, stack_name: str) ->
     cluster = eks._clusters.get(properties["ClusterName"])
     if cluster is None:
         raise ValueError(f"AWS::EKS::FargateProfile: there is no cluster {properties['ClusterName']}")
-    name = properties.get("FargateProfileName") or _physical_name(stack_name, logical_id, max_len=63)
+    name = properties.get("FargateProfileName") or physical_name(stack_name, logical_id, most=63)
     place = f"{get_region()}:{get_account_id()}:fargateprofile/{cluster['name']}/{name}"
     selectors = [
         {
@@ -159,13 +136,13 @@ def _create_addon(_logical_id: str, properties: Properties, _stack_name: str) ->
     answer = eks._create_addon(
         properties["ClusterName"], _body(properties, "PreserveOnDelete", "ResolveConflicts")
     )
-    _done(answer, "AWS::EKS::Addon")
+    answered(answer, "AWS::EKS::Addon")
     return _addon_made(properties)
 
 
 def _change_addon(_physical_id: str, properties: Properties) -> Made:
     answer = eks._update_addon(properties["ClusterName"], properties["AddonName"], _body(properties))
-    _done(answer, "AWS::EKS::Addon")
+    answered(answer, "AWS::EKS::Addon")
     return _addon_made(properties)
 
 
@@ -180,11 +157,11 @@ def _delete_addon(_physical_id: str, properties: Properties) -> None:
 
 def _create_provider(logical_id: str, properties: Properties, stack_name: str) -> Made:
     cluster, oidc = properties["ClusterName"], _pascal_to_camel(properties.get("Oidc") or {})
-    name = properties.get("IdentityProviderConfigName") or _physical_name(stack_name, logical_id, max_len=100)
+    name = properties.get("IdentityProviderConfigName") or physical_name(stack_name, logical_id, most=100)
     claims = {pair["key"]: pair["value"] for pair in oidc.get("requiredClaims", [])}
     said = {**oidc, "identityProviderConfigName": name, "requiredClaims": claims}
     body = {"oidc": said, "tags": _tag_map(properties.get("Tags"))}
-    _done(eks._associate_identity_provider_config(cluster, body), "AWS::EKS::IdentityProviderConfig")
+    answered(eks._associate_identity_provider_config(cluster, body), "AWS::EKS::IdentityProviderConfig")
     record = eks._idp_configs[f"{cluster}\x00{name}"]
     record["status"] = "ACTIVE"
     return f"{name}|{cluster}|oidc", {"IdentityProviderConfigArn": record["arn"]}
@@ -197,87 +174,67 @@ def _delete_provider(physical_id: str, properties: Properties) -> None:
     )
 
 
-def _stand_in(
-    name: str,
-    by: Literal["api", "engine", "record"],
-    what: str,
-    ref: str,
-    functions: tuple[Any, ...],
-    **attributes: str,
-) -> StandIn:
-    create, delete, *update = functions
-    return StandIn(
-        f"AWS::EKS::{name}", by, what, ref, create, delete, attributes, update[0] if update else None
-    )
-
-
 STAND_INS = (
-    _stand_in(
-        "AccessEntry",
-        "api",
-        "the access entry and its policies, which the cluster's API server goes by",
-        "PrincipalArn|ClusterName",
-        (
+    StandIn(
+        "AWS::EKS::AccessEntry",
+        by="api",
+        what="the access entry and its policies, which the cluster's API server goes by",
+        ref="PrincipalArn|ClusterName",
+        create=_create_access_entry,
+        update=replacing(
             _create_access_entry,
             _delete_access_entry,
-            _replacing(
-                _create_access_entry,
-                _delete_access_entry,
-                _change_access_entry,
-                "PrincipalArn",
-                "ClusterName",
-                "Type",
-            ),
+            _change_access_entry,
+            *("PrincipalArn", "ClusterName", "Type"),
         ),
-        AccessEntryArn="its ARN",
+        delete=_delete_access_entry,
+        attributes={"AccessEntryArn": "its ARN"},
     ),
-    _stand_in(
-        "PodIdentityAssociation",
-        "api",
-        "the association, which gives the service account's pods their role",
-        "its ARN",
-        (
+    StandIn(
+        "AWS::EKS::PodIdentityAssociation",
+        by="api",
+        what="the association, which gives the service account's pods their role",
+        ref="its ARN",
+        create=_create_association,
+        update=replacing(
             _create_association,
             _delete_association,
-            _replacing(
-                _create_association,
-                _delete_association,
-                _change_association,
-                "ClusterName",
-                "Namespace",
-                "ServiceAccount",
-            ),
+            _change_association,
+            *("ClusterName", "Namespace", "ServiceAccount"),
         ),
-        AssociationArn="its ARN",
-        AssociationId="its id",
-        ExternalId="the external id of a target role",
+        delete=_delete_association,
+        attributes={
+            "AssociationArn": "its ARN",
+            "AssociationId": "its id",
+            "ExternalId": "the external id of a target role",
+        },
     ),
-    _stand_in(
-        "FargateProfile",
-        "engine",
-        "a node in each of its subnets, for the pods that it selects; the EKS API does not show it",
-        "ClusterName|FargateProfileName",
-        (_create_profile, _delete_profile),
-        Arn="its ARN",
+    StandIn(
+        "AWS::EKS::FargateProfile",
+        by="engine",
+        what="a node in each of its subnets, for the pods that it selects; the EKS API does not show it",
+        ref="ClusterName|FargateProfileName",
+        create=_create_profile,
+        delete=_delete_profile,
+        attributes={"Arn": "its ARN"},
     ),
-    _stand_in(
-        "Addon",
-        "record",
-        "a record in the EKS API; nothing is installed into the cluster",
-        "ClusterName|AddonName",
-        (
-            _create_addon,
-            _delete_addon,
-            _replacing(_create_addon, _delete_addon, _change_addon, "ClusterName", "AddonName"),
-        ),
-        Arn="its ARN",
+    StandIn(
+        "AWS::EKS::Addon",
+        by="record",
+        what="a record in the EKS API; nothing is installed into the cluster",
+        ref="ClusterName|AddonName",
+        create=_create_addon,
+        update=replacing(_create_addon, _delete_addon, _change_addon, "ClusterName", "AddonName"),
+        delete=_delete_addon,
+        attributes={"Arn": "its ARN"},
     ),
-    _stand_in(
-        "IdentityProviderConfig",
-        "record",
-        "a record in the EKS API; the cluster takes no tokens of it",
-        "IdentityProviderConfigName|ClusterName|Type",
-        (_create_provider, _delete_provider),
-        IdentityProviderConfigArn="its ARN",
+    StandIn(
+        "AWS::EKS::IdentityProviderConfig",
+        by="record",
+        what="a record in the EKS API; the cluster takes no tokens of it",
+        ref="IdentityProviderConfigName|ClusterName|Type",
+        create=_create_provider,
+        delete=_delete_provider,
+        attributes={"IdentityProviderConfigArn": "its ARN"},
     ),
 )

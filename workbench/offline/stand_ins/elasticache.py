@@ -1,4 +1,7 @@
-"""The types of ElastiCache that MiniStack's CloudFormation lacks."""
+"""The type of ElastiCache that MiniStack's CloudFormation lacks: serverless caches, made through MiniStack's own API.
+
+Not here: limits of their use, snapshots, and changes of what only a new cache can have.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from ministack.services import elasticache
 from ministack.services.cloudformation.provisioners import _ec_call, _ec_query, _physical_name
 
 from workbench.offline.stand_ins import Made, Properties, StandIn
+from workbench.offline.stand_ins._making import refuse_changes
 
 _SERVERLESS = "AWS::ElastiCache::ServerlessCache"
 _FIXED = ("KmsKeyId", "SnapshotArnsToRestore", "SubnetIds", "NetworkType")
@@ -23,11 +27,7 @@ def _create_serverless(logical_id: str, properties: Properties, stack: str) -> M
 
 
 def _update_serverless(name: str, old: Properties, new: Properties, _stack: str) -> Made:
-    fixed = [each for each in _FIXED if old.get(each) != new.get(each)]
-    if fixed:
-        raise ValueError(
-            f"the offline AWS cannot change {', '.join(fixed)} of a serverless cache; deploy it anew"
-        )
+    refuse_changes("a serverless cache", old, new, of=_FIXED)
     changed: dict[str, Any] = {key: value for key, value in new.items() if value != old.get(key)}
     changed.pop("Tags", None)
     if old.get("UserGroupId") and not new.get("UserGroupId"):
@@ -59,7 +59,7 @@ def _attributes(name: str) -> dict[str, Any]:
 
 STAND_INS = (
     StandIn(
-        type=_SERVERLESS,
+        _SERVERLESS,
         by="engine",
         what="a Redis server behind TLS that also speaks to clients in cluster mode",
         ref="its name",

@@ -9,12 +9,11 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services.cloudformation.provisioners import _physical_name
-
 from workbench.offline.media_settings import in_camel_case
 from workbench.offline.parts import mediaconvert
 from workbench.offline.parts.mediaconvert import Record, Refusal
 from workbench.offline.stand_ins import Made, Properties, StandIn
+from workbench.offline.stand_ins._making import physical_name, replacing
 
 _NUMBERS = ("Priority", "ConcurrentJobs")
 
@@ -28,15 +27,11 @@ def _stand_in(
     """A stand-in for a type whose records are made, changed and deleted by these."""
 
     def make(logical_id: str, properties: Properties, stack: str) -> Made:
-        name = properties.get("Name") or _physical_name(stack, logical_id, max_len=80)
+        name = properties.get("Name") or physical_name(stack, logical_id, most=80)
         return _made(create({**_body(properties), "name": name}))
 
-    def change(name: str, old: Properties, new: Properties, stack: str) -> Made:
-        if new.get("Name", name) != old.get("Name", name):
-            made = make("", new, stack)
-            unmake(name, old)
-            return made
-        return _made(update(name, _body(new)))
+    def change(name: str, properties: Properties) -> Made:
+        return _made(update(name, _body(properties)))
 
     def unmake(name: str, _properties: Properties) -> None:
         try:
@@ -51,7 +46,7 @@ def _stand_in(
         what=f"the {kind} is made by the offline AWS's own MediaConvert, whose jobs ffmpeg runs",
         ref="Name",
         create=make,
-        update=change,
+        update=replacing(make, unmake, change, "Name"),
         delete=unmake,
         attributes={"Arn": "its ARN", "Name": "its name"},
     )

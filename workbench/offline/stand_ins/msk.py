@@ -1,6 +1,7 @@
 """MSK by CloudFormation: clusters with brokers behind them, and what belongs to a cluster.
 
 Clusters, configurations and secrets go through MiniStack's own API, so that what it answers at runtime is the same.
+Not here: changes of the number and size of brokers, policies of clusters, connections between networks.
 """
 
 from __future__ import annotations

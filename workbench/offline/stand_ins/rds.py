@@ -13,6 +13,7 @@ from ministack.services import rds, secretsmanager
 
 from workbench.offline.parts.rds import settle
 from workbench.offline.stand_ins import Made, Properties, StandIn
+from workbench.offline.stand_ins._making import repeating, replacing
 
 _TARGET_GROUP = "default"  # the only one that a proxy has
 
@@ -50,14 +51,10 @@ def _create_proxy(_logical_id: str, properties: Properties, _stack: str) -> Made
     return _proxy(properties["DBProxyName"])
 
 
-def _update_proxy(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
-    if any(old.get(name) != new.get(name) for name in ("DBProxyName", "EngineFamily", "VpcSubnetIds")):
-        made = _create_proxy("", new, stack)
-        _delete_proxy(physical_id, old)
-        return made
-    renamed = {"SecurityGroups": new.get("VpcSecurityGroupIds")}
-    _call("ModifyDBProxy", {**new, **renamed})
-    return _proxy(physical_id)
+def _change_proxy(name: str, properties: Properties) -> Made:
+    renamed = {"SecurityGroups": properties.get("VpcSecurityGroupIds")}
+    _call("ModifyDBProxy", {**properties, **renamed})
+    return _proxy(name)
 
 
 def _delete_proxy(physical_id: str, _properties: Properties) -> None:
@@ -81,11 +78,6 @@ def _create_target_group(_logical_id: str, properties: Properties, _stack: str) 
     _call("RegisterDBProxyTargets", {**group, **targets})
     arn = rds._db_proxies[proxy]["TargetGroup"]["TargetGroupArn"]
     return arn, {"TargetGroupArn": arn}
-
-
-def _update_target_group(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
-    _delete_target_group(physical_id, old)
-    return _create_target_group("", new, stack)
 
 
 def _delete_target_group(_physical_id: str, properties: Properties) -> None:
@@ -126,10 +118,6 @@ def _create_schedule(_logical_id: str, properties: Properties, _stack: str) -> M
     return secret["ARN"], {}
 
 
-def _update_schedule(_physical_id: str, _old: Properties, new: Properties, stack: str) -> Made:
-    return _create_schedule("", new, stack)
-
-
 def _delete_schedule(physical_id: str, _properties: Properties) -> None:
     _, secret = secretsmanager._resolve(physical_id)
     if secret:
@@ -150,7 +138,9 @@ STAND_INS = (
         what="a front end of ours authenticates clients, and lends them connections of the real PostgreSQL",
         ref="DBProxyName",
         create=_create_proxy,
-        update=_update_proxy,
+        update=replacing(
+            _create_proxy, _delete_proxy, _change_proxy, "DBProxyName", "EngineFamily", "VpcSubnetIds"
+        ),
         delete=_delete_proxy,
         attributes={
             "DBProxyArn": "its ARN",
@@ -164,7 +154,7 @@ STAND_INS = (
         what="the proxy's target and its pool are set through the RDS API",
         ref="TargetGroupArn",
         create=_create_target_group,
-        update=_update_target_group,
+        update=repeating(_create_target_group, _delete_target_group),
         delete=_delete_target_group,
         attributes={"TargetGroupArn": "its ARN"},
     ),
@@ -188,7 +178,7 @@ STAND_INS = (
         what="the secret says when and by what it would be rotated; nothing rotates it",
         ref="the secret's ARN",
         create=_create_schedule,
-        update=_update_schedule,
+        update=repeating(_create_schedule),
         delete=_delete_schedule,
     ),
 )

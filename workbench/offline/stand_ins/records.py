@@ -11,41 +11,19 @@ import uuid
 from collections.abc import Callable
 
 from ministack.core.responses import get_account_id, get_region
-from ministack.services.cloudformation import provisioners
 
 from workbench.offline.stand_ins import Made, Properties, StandIn
-from workbench.offline.stand_ins.network import call, forgiving, made_by, named
-
-
-def recorded(
-    kind: str, *, what: str, ref: str, physical: Callable[[str, Properties], str], **attributes: str
-) -> StandIn:
-    """A type of which there is nothing but its name.
-
-    `physical(name, properties)` is the name; `attributes` say what each answers, with {0} for the name, {account}
-    and {region}.
-    """
-
-    def create(logical_id: str, properties: Properties, stack: str) -> Made:
-        made = physical(str(provisioners._physical_name(stack, logical_id, max_len=64)), properties)
-        place = {"account": get_account_id(), "region": get_region()}
-        return made, {name: form.format(made, **place) for name, form in attributes.items()}
-
-    return StandIn(kind, "record", what, ref, create, lambda _physical_id, _properties: None, attributes)
-
-
-def _own(property_name: str) -> Callable[[str, Properties], str]:
-    """The name that the template gives, or one that is made up."""
-    return lambda name, properties: str(properties.get(property_name) or name)
-
-
-def _with_own(property_name: str) -> Callable[[str, Properties], Properties]:
-    """The properties, with that name in them."""
-    return lambda name, properties: {**properties, property_name: _own(property_name)(name, properties)}
-
-
-def _joined(*names: str) -> Callable[[str, Properties], str]:
-    return lambda _name, properties: "|".join(str(properties[each]) for each in names)
+from workbench.offline.stand_ins._making import (
+    call,
+    forgiving,
+    joined,
+    made_by,
+    named,
+    own,
+    physical_name,
+    recorded,
+    with_own,
+)
 
 
 def _account(_name: str, _properties: Properties) -> str:
@@ -91,7 +69,7 @@ def _locked_set(kind: str) -> StandIn:
     """An IP set or a set of patterns: deleting one needs the token of its latest version."""
 
     def create(logical_id: str, properties: Properties, stack: str) -> Made:
-        name = properties.get("Name") or str(provisioners._physical_name(stack, logical_id, max_len=64))
+        name = properties.get("Name") or physical_name(stack, logical_id)
         patterns = [{"RegexString": each} for each in properties.get("RegularExpressionList") or []]
         given = {**properties, "Name": name, "RegularExpressionList": patterns}
         made = call("wafv2", f"Create{kind}", given)["Summary"]
@@ -106,17 +84,17 @@ def _locked_set(kind: str) -> StandIn:
 
     return StandIn(
         f"AWS::WAFv2::{kind}",
-        "api",
-        "the set is there; nothing is filtered by it",
-        "name, id and scope, with | between",
-        create,
-        delete,
-        {"Arn": "the set's ARN", "Id": "the set's id"},
+        by="api",
+        what="the set is there; nothing is filtered by it",
+        ref="name, id and scope, with | between",
+        create=create,
+        delete=delete,
+        attributes={"Arn": "the set's ARN", "Id": "the set's id"},
     )
 
 
 def _alarm(logical_id: str, properties: Properties, stack: str) -> Made:
-    given = _with_own("AlarmName")(str(provisioners._physical_name(stack, logical_id)), properties)
+    given = with_own("AlarmName")(physical_name(stack, logical_id, most=128), properties)
     call("cloudwatch", "PutCompositeAlarm", given)
     arn = f"arn:aws:cloudwatch:{get_region()}:{get_account_id()}:alarm:{given['AlarmName']}"
     return given["AlarmName"], {"Arn": arn}
@@ -127,7 +105,7 @@ def _delete_alarm(physical_id: str, _properties: Properties) -> None:
 
 
 def _trail(logical_id: str, properties: Properties, stack: str) -> Made:
-    name = properties.get("TrailName") or str(provisioners._physical_name(stack, logical_id, max_len=128))
+    name = properties.get("TrailName") or physical_name(stack, logical_id, most=128)
     arn = call("cloudtrail", "CreateTrail", {**properties, "Name": name})["TrailARN"]
     if str(properties.get("IsLogging", "")).lower() == "true":
         call("cloudtrail", "StartLogging", {"Name": name})
@@ -141,7 +119,7 @@ def _delete_trail(physical_id: str, _properties: Properties) -> None:
 
 def _budget(logical_id: str, properties: Properties, stack: str) -> Made:
     budget = dict(properties["Budget"])
-    budget.setdefault("BudgetName", str(provisioners._physical_name(stack, logical_id, max_len=100)))
+    budget.setdefault("BudgetName", physical_name(stack, logical_id, most=100))
     call(
         "budgets",
         "CreateBudget",
@@ -178,8 +156,6 @@ STAND_INS = (
     made_by(
         "AWS::Backup::BackupSelection",
         "backup",
-        "CreateBackupSelection",
-        "DeleteBackupSelection",
         what="the selection is there; no backup is made by it",
         ref="the selection's id",
         physical="SelectionId",
@@ -192,8 +168,6 @@ STAND_INS = (
     made_by(
         "AWS::Route53::HealthCheck",
         "route53",
-        "CreateHealthCheck",
-        "DeleteHealthCheck",
         what="the health check is there; nothing is checked by it",
         ref="the health check's id",
         physical="HealthCheck.Id",
@@ -208,14 +182,14 @@ STAND_INS = (
         "DisassociateWebACL",
         what="the association is there; nothing is filtered by it",
         ref="the resource's ARN and the ACL's",
-        physical=_joined("ResourceArn", "WebACLArn"),
+        physical=joined("ResourceArn", "WebACLArn"),
         gone=lambda _, properties: {"ResourceArn": properties["ResourceArn"]},
     ),
     recorded(
         "AWS::WAFv2::LoggingConfiguration",
         what="a name: nothing is filtered, so nothing is logged",
         ref="the ACL's ARN",
-        physical=_joined("ResourceArn"),
+        physical=joined("ResourceArn"),
         ManagedByFirewallManager="false",
     ),
     _locked_set("IPSet"),
@@ -224,7 +198,7 @@ STAND_INS = (
         "AWS::SSM::Document",
         what="a name: nothing runs a document here",
         ref="the document's name",
-        physical=_own("Name"),
+        physical=own("Name"),
     ),
     recorded(
         "AWS::SSM::Association",
@@ -235,42 +209,40 @@ STAND_INS = (
     ),
     StandIn(
         "AWS::CloudWatch::CompositeAlarm",
-        "api",
-        "the alarm is there, as MiniStack evaluates it",
-        "the alarm's name",
-        _alarm,
-        _delete_alarm,
-        {"Arn": "the alarm's ARN"},
+        by="api",
+        what="the alarm is there, as MiniStack evaluates it",
+        ref="the alarm's name",
+        create=_alarm,
+        delete=_delete_alarm,
+        attributes={"Arn": "the alarm's ARN"},
     ),
     StandIn(
         "AWS::CloudTrail::Trail",
-        "api",
-        "the trail is there, with what MiniStack records",
-        "the trail's name",
-        _trail,
-        _delete_trail,
-        {"Arn": "the trail's ARN", "SnsTopicArn": "the topic that it tells"},
+        by="api",
+        what="the trail is there, with what MiniStack records",
+        ref="the trail's name",
+        create=_trail,
+        delete=_delete_trail,
+        attributes={"Arn": "the trail's ARN", "SnsTopicArn": "the topic that it tells"},
     ),
     StandIn(
         "AWS::Budgets::Budget",
-        "api",
-        "the budget is there; nothing is spent",
-        "the budget's name",
-        _budget,
-        _delete_budget,
-        {"Id": "the budget's name"},
+        by="api",
+        what="the budget is there; nothing is spent",
+        ref="the budget's name",
+        create=_budget,
+        delete=_delete_budget,
+        attributes={"Id": "the budget's name"},
     ),
     made_by(
         "AWS::Events::Archive",
         "events",
-        "CreateArchive",
-        "DeleteArchive",
         what="the archive is there, as MiniStack fills it",
         ref="the archive's name",
-        physical=_own("ArchiveName"),
+        physical=own("ArchiveName"),
         attributes={"Arn": "ArchiveArn"},
         given=lambda name, properties: {
-            **_with_own("ArchiveName")(name, properties),
+            **with_own("ArchiveName")(name, properties),
             "EventSourceArn": properties["SourceArn"],
             "EventPattern": json.dumps(properties["EventPattern"]) if "EventPattern" in properties else None,
         },
@@ -279,35 +251,29 @@ STAND_INS = (
     made_by(
         "AWS::Events::Connection",
         "events",
-        "CreateConnection",
-        "DeleteConnection",
         what=_CONNECTION,
         ref="the connection's name",
-        physical=_own("Name"),
+        physical=own("Name"),
         attributes={"Arn": "ConnectionArn", "ArnForPolicy": "ConnectionArn", "SecretArn": "SecretArn"},
-        given=_with_own("Name"),
+        given=with_own("Name"),
         gone=named("Name"),
     ),
     made_by(
         "AWS::Events::ApiDestination",
         "events",
-        "CreateApiDestination",
-        "DeleteApiDestination",
         what=_CONNECTION,
         ref="the destination's name",
-        physical=_own("Name"),
+        physical=own("Name"),
         attributes={"Arn": "ApiDestinationArn", "ArnForPolicy": "ApiDestinationArn"},
-        given=_with_own("Name"),
+        given=with_own("Name"),
         gone=named("Name"),
     ),
     made_by(
         "AWS::ResourceGroups::Group",
         "resource-groups",
-        "CreateGroup",
-        "DeleteGroup",
         what="the group is there",
         ref="the group's name",
-        physical=_own("Name"),
+        physical=own("Name"),
         attributes={"Arn": "Group.GroupArn"},
         gone=named("Group"),
     ),
@@ -316,15 +282,13 @@ STAND_INS = (
         what="a name: no request of the edge is logged",
         ref="the configuration's ARN",
         physical=lambda name, properties: (
-            f"arn:aws:cloudfront::{get_account_id()}:realtime-log-config/{_own('Name')(name, properties)}"
+            f"arn:aws:cloudfront::{get_account_id()}:realtime-log-config/{own('Name')(name, properties)}"
         ),
         Arn="{0}",
     ),
     made_by(
         "AWS::CloudFront::PublicKey",
         "cloudfront",
-        "CreatePublicKey",
-        "DeletePublicKey",
         what="the key is there; no signature is checked with it",
         ref="the key's id",
         physical="PublicKey.Id",
@@ -334,8 +298,6 @@ STAND_INS = (
     made_by(
         "AWS::CloudFront::KeyGroup",
         "cloudfront",
-        "CreateKeyGroup",
-        "DeleteKeyGroup",
         what="the group is there; no signature is checked with it",
         ref="the group's id",
         physical="KeyGroup.Id",
@@ -356,7 +318,7 @@ STAND_INS = (
         "AWS::ECR::PullThroughCacheRule",
         what="a name: no image is pulled here",
         ref="the prefix of the repositories",
-        physical=_joined("EcrRepositoryPrefix"),
+        physical=joined("EcrRepositoryPrefix"),
     ),
     _inline_policy("AWS::SNS::TopicInlinePolicy", "sns", "SetTopicAttributes", "TopicArn", _topic_policy),
     _inline_policy("AWS::SQS::QueueInlinePolicy", "sqs", "SetQueueAttributes", "Queue", _queue_policy),
@@ -369,6 +331,5 @@ STAND_INS = (
         ref="the provider's ARN",
         physical="OpenIDConnectProviderArn",
         attributes={"Arn": "="},
-        gone=named("OpenIDConnectProviderArn"),
     ),
 )

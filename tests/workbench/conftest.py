@@ -1,0 +1,34 @@
+"""The offline AWS for the tests of one file: a fresh one for each, for what one leaves or breaks is no other's."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from workbench.dryrun.control import Control
+from workbench.dryrun.emulator import Emulator
+from workbench.dryrun.http import Http
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    """The offline AWS, ready."""
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def control(emulator: Emulator) -> Iterator[Control]:
+    """What it can be told that no AWS API says."""
+    with closing(Control(emulator.endpoint)) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def http(emulator: Emulator) -> Iterator[Http]:
+    """A client of the addresses that it gives to what is deployed there."""
+    with closing(Http(emulator.endpoint)) as client:
+        yield client

@@ -162,6 +162,18 @@ def test_a_lost_zone_is_lost_to_every_engine(monkeypatch: pytest.MonkeyPatch) ->
     assert not any(engine.down for engine in engines.values())
 
 
+def test_a_zone_is_lost_and_back_whatever_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.offline.engines.program import is_lost
+    from workbench.offline.parts import faults
+
+    monkeypatch.setattr(faults, "RUNNING", {})
+    assert faults.lose_zone("us-east-1a") == {"stopped": []}
+    assert is_lost("us-east-1a")
+    faults.restore_zone("us-east-1a")
+    assert not is_lost("us-east-1a")
+    assert faults.restore_zone("us-east-1a") == {"started": []}
+
+
 def test_the_calls_of_a_program_are_struck_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
     from ministack.services import sts
 

@@ -7,7 +7,9 @@ import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,7 +23,11 @@ from tests.templates import ANYBODY, allow, get_att, policy, ref, resource, temp
 from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http, Response
-from workbench.offline.engines.kubernetes_pods import pre_stop_seconds
+from workbench.offline import images
+from workbench.offline.engines import free_port, program
+from workbench.offline.engines.kubernetes_nodes import Node
+from workbench.offline.engines.kubernetes_objects import Objects
+from workbench.offline.engines.kubernetes_pods import Pod, pre_stop_seconds
 
 FOLDER = Path(__file__).parent / "pods"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
@@ -425,6 +431,40 @@ def test_in_a_labelled_namespace_a_pod_is_ready_when_its_target_is_healthy(
     eventually(lambda: _ready(admin, "shop") == 2, "ready pods with healthy targets")
 
 
+def test_two_pods_that_start_at_once_in_a_subnet_have_two_addresses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both_looked = threading.Barrier(2)
+
+    def slow_port() -> int:
+        with suppress(threading.BrokenBarrierError):  # one waits for the other, who has to wait
+            both_looked.wait(0.2)
+        return free_port()
+
+    monkeypatch.setattr(program, "free_port", slow_port)
+    monkeypatch.setattr(program, "surroundings", lambda: SimpleNamespace(folder=tmp_path))
+    monkeypatch.setattr(program.Program, "launch", lambda self: self)
+    monkeypatch.setattr(images, "program_of", lambda _: images.Image(tmp_path, ("true",), ()))
+    node = Node("ip-10-255-0-250", "10.255.0.250", "us-east-1a", "10.255.0.0/24", ())
+    pods = [
+        Pod(
+            {"metadata": {"namespace": "shop", "name": name}, "spec": {"containers": [{"image": "web"}]}},
+            node,
+            Objects(VERSION),
+            None,
+            lambda: None,
+        )
+        for name in ("one", "two")
+    ]
+    try:
+        with ThreadPoolExecutor(2) as pool:
+            assert list(pool.map(Pod._start, pods)) == [True, True]
+        assert {pod.ip for pod in pods} == {"10.255.0.4", "10.255.0.5"}
+    finally:
+        for pod in pods:
+            pod._close()
+
+
 @pytest.mark.parametrize(
     ("hook", "seconds"),
     [
@@ -509,11 +549,11 @@ def test_a_lost_zone_is_made_good_in_the_others(
     control.call("zone/lose", zone=zone)
     try:
         eventually(
-            lambda: (
-                _ready(admin, "shop") == 2
-                and zone not in {pod["zone"] for pod in _pods(control, stack, "shop")}
-            ),
+            lambda: _pods(control, stack, "shop"),
             "two ready pods in the other zones",
+            holds=lambda pods: (
+                len(pods) == _ready(admin, "shop") == 2 and zone not in {pod["zone"] for pod in pods}
+            ),
         )
         eventually(lambda: http.get(f"http://{shop['host']}/").status == 200, "an answer without that zone")
     finally:

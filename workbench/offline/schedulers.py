@@ -18,7 +18,6 @@ from workbench.offline.parts import load_balancers
 STEADY_WITHIN = 60.0
 REPLACED_AFTER = 2.0
 NO_SUBNET = "172.31.0.0/16"  # the addresses of a default VPC
-PLACING = threading.RLock()  # one thing at a time looks for a zone and an address
 _LOOK_EVERY = 0.25
 
 _log = logging.getLogger("programs")

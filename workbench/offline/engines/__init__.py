@@ -33,6 +33,7 @@ class Engine(Protocol):
 
 
 RUNNING: dict[str, Engine] = {}  # by "<kind>/<name>"; a resource that is deleted takes its engine out
+LOST_ZONES: set[str] = set()  # nothing starts in these availability zones, until they are back
 _E = TypeVar("_E", bound=Engine)
 
 

@@ -92,7 +92,6 @@ class Cluster:
         self.pods: dict[str, Pod] = {}  # by uid of their object
         self._ending: dict[str, Pod] = {}
         self._nodes: dict[str, Node] = {}
-        self._lost_zones: set[str] = set()
         access = Access(name, account, region, self.objects)
         self._server = Server(Api(self.objects, access, _without_effect, self._log_of))
         self._running = threading.Event()
@@ -134,7 +133,6 @@ class Cluster:
     def lose_zone(self, zone: str) -> list[str]:
         """Lose the nodes in the zone, and name them; their pods name themselves, as programs."""
         with self._acting:
-            self._lost_zones.add(zone)
             for pod in self.pods.values():
                 if pod.node.zone == zone and pod.lost_since is None:
                     pod.lose()
@@ -144,9 +142,6 @@ class Cluster:
 
     def restore_zone(self, zone: str) -> list[str]:
         with self._acting:
-            if zone not in self._lost_zones:
-                return []
-            self._lost_zones.discard(zone)
             for pod in self.pods.values():
                 if pod.node.zone == zone:
                     pod.find_again()
@@ -201,7 +196,7 @@ class Cluster:
     def _keep_nodes(self) -> None:
         self._nodes = {node.name: node for node in self.fleet.nodes()}
         for node in self._nodes.values():
-            self.objects.put(NODE, "", node.name, node.as_object(ready=not self._is_lost(node.zone)))
+            self.objects.put(NODE, "", node.name, node.as_object(ready=not programs.is_lost(node.zone)))
         for known in self.objects.list(NODE):
             if known["metadata"]["name"] not in self._nodes:
                 self.objects.delete(NODE, "", known["metadata"]["name"])
@@ -249,7 +244,7 @@ class Cluster:
         return [
             node
             for node in self.fleet.fargate_nodes(pod) or self._nodes.values()
-            if not self._is_lost(node.zone) and wanted <= dict(node.labels).items()
+            if not programs.is_lost(node.zone) and wanted <= dict(node.labels).items()
         ]
 
     def _bind(self, pod: Object, node: Node) -> None:
@@ -310,9 +305,6 @@ class Cluster:
             }
             event = {"involvedObject": involved, "reason": reason, "message": message, "type": "Warning"}
             self.objects.put(EVENT, namespace, name, event | {"lastTimestamp": now()})
-
-    def _is_lost(self, zone: str) -> bool:
-        return zone in self._lost_zones or programs.is_lost(zone)
 
     def _is_available(self, pod: Object, seconds: float) -> bool:
         running = self.pods.get(pod["metadata"]["uid"])

@@ -184,22 +184,25 @@ class Pod:
         try:
             container = self.container
             image = images.program_of(container["image"])
-            self.ip = self.ip or program.free_ip(self.node.cidr)
-            self._program = program.Program(
-                image.with_command(container.get("command"), container.get("args")),
-                environment(self._objects, self),
-                name=self.name,
-                role_arn=self._role_arn,
-                zone=self.node.zone,
-                private_ip=self.ip,
-                restarts=False,
-            ).launch()
+            with program.PLACING:
+                self.ip = program.free_ip(self.node.cidr)
+                self._program = program.Program(
+                    image.with_command(container.get("command"), container.get("args")),
+                    environment(self._objects, self),
+                    name=self.name,
+                    role_arn=self._role_arn,
+                    zone=self.node.zone,
+                    private_ip=self.ip,
+                    restarts=False,
+                ).launch()
         except NotYet as reason:
             self._waiting = reason
         except Misuse as problem:
             self._waiting = NotYet("ErrImagePull", str(problem))
-        except ValueError as problem:  # somebody was faster with the address
-            self.ip, self._waiting = None, NotYet("ContainerCreating", str(problem))
+        except ValueError as problem:  # the subnet is full
+            self._waiting = NotYet("ContainerCreating", str(problem))
+        if self._program is None:
+            self.ip = None
         self._started_at = now() if self._program is not None else ""
         self._changed()
         return self._program is not None

@@ -33,7 +33,7 @@ from pathlib import Path
 from typing import Literal
 
 from workbench.errors import Misuse
-from workbench.offline.engines import RUNNING, free_port
+from workbench.offline.engines import LOST_ZONES, RUNNING, free_port
 from workbench.offline.engines.listeners import HttpListener
 from workbench.offline.identity import session_of
 from workbench.offline.images import Image
@@ -48,7 +48,7 @@ RESERVED_ADDRESSES = 4  # of each subnet AWS keeps the first four, and the last
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 
 _programs: dict[str, Program] = {}  # by private IP, unique over all networks of this machine
-_lost_zones: set[str] = set()
+PLACING = threading.RLock()  # held from looking for a free address until a program has it
 
 
 def address_of(private_ip: str) -> tuple[str, int] | None:
@@ -58,7 +58,7 @@ def address_of(private_ip: str) -> tuple[str, int] | None:
 
 
 def free_ip(cidr: str, taken: Collection[str] = ()) -> str:
-    """An address of the subnet `cidr` that is not `taken` and no program has.
+    """An address of the subnet `cidr` that is not `taken` and no program has; for a caller that holds `PLACING`.
 
     Raises `ValueError` when it is full.
     """
@@ -71,7 +71,7 @@ def free_ip(cidr: str, taken: Collection[str] = ()) -> str:
 
 def is_lost(zone: str) -> bool:
     """Whether a fault has taken the zone away: nothing starts there."""
-    return zone in _lost_zones
+    return zone in LOST_ZONES
 
 
 class Program:
@@ -111,7 +111,7 @@ class Program:
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
         self._wanted = threading.Event()
-        self._lost = zone in _lost_zones
+        self._lost = is_lost(zone)
         self._closed = False
         RUNNING[key] = _programs[private_ip] = self
 
@@ -195,7 +195,6 @@ class Program:
             _programs.pop(self.private_ip, None)
 
     def lose_zone(self, zone: str) -> list[str]:
-        _lost_zones.add(zone)
         with self._lock:
             if zone != self.zone or self._lost:
                 return []
@@ -204,7 +203,6 @@ class Program:
             return [self.name]
 
     def restore_zone(self, zone: str) -> list[str]:
-        _lost_zones.discard(zone)
         with self._lock:
             if zone != self.zone or not self._lost:
                 return []

@@ -19,12 +19,11 @@ from ministack.services import autoscaling, ec2
 from ministack.services.cloudformation import provisioners
 
 from workbench.offline.engines import find
-from workbench.offline.engines.program import Program, is_lost
+from workbench.offline.engines.program import PLACING, Program, is_lost
 from workbench.offline.parts import load_balancers, make_in_a_thread
 from workbench.offline.parts.instances import is_there, launch_template_data
 from workbench.offline.parts.load_balancers import FASTER
 from workbench.offline.schedulers import (
-    PLACING,
     has_been_unhealthy,
     look_after,
     target_is_unhealthy,

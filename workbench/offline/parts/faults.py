@@ -21,7 +21,7 @@ from ministack.services import iam, lambda_svc, sts
 
 from workbench.offline.call_rules import Answer, Call, Effect, Rule, failed, throttled
 from workbench.offline.control import Refused, command, whole_body
-from workbench.offline.engines import RUNNING
+from workbench.offline.engines import LOST_ZONES, RUNNING
 from workbench.offline.identity import session_name
 from workbench.offline.parts import workers
 from workbench.offline.standing import Fault, stand
@@ -67,13 +67,17 @@ def _restore(region: str) -> None:
 
 @command("zone/lose")
 def lose_zone(zone: str) -> dict[str, list[str]]:
-    """Stop what stands in the availability zone, of every engine."""
+    """Stop what stands in the availability zone, of every engine; nothing starts there until it is back."""
+    LOST_ZONES.add(zone)
     return {"stopped": [name for engine in list(RUNNING.values()) for name in engine.lose_zone(zone)]}
 
 
 @command("zone/restore")
 def restore_zone(zone: str) -> dict[str, list[str]]:
     """Start again what `zone/lose` stopped."""
+    if zone not in LOST_ZONES:
+        return {"started": []}
+    LOST_ZONES.remove(zone)
     return {"started": [name for engine in list(RUNNING.values()) for name in engine.restore_zone(zone)]}
 
 

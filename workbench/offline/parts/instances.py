@@ -16,11 +16,11 @@ from ministack.core.responses import get_account_id, get_region
 from ministack.services import ec2, ecs, iam
 
 from workbench.offline.engines import find
-from workbench.offline.engines.program import Program, free_ip
+from workbench.offline.engines.program import PLACING, Program, free_ip
 from workbench.offline.images import containers_of, program_of
 from workbench.offline.parts import make_in_a_thread
 from workbench.offline.parts.tasks import Container
-from workbench.offline.schedulers import NO_SUBNET, PLACING
+from workbench.offline.schedulers import NO_SUBNET
 
 Instance = dict[str, Any]
 

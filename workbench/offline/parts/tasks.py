@@ -25,13 +25,12 @@ from ministack.services.cloudformation import provisioners
 
 from workbench.errors import Misuse
 from workbench.offline.engines import find
-from workbench.offline.engines.program import FIRST_PAUSE, LONGEST_PAUSE, Program, free_ip, is_lost
+from workbench.offline.engines.program import FIRST_PAUSE, LONGEST_PAUSE, PLACING, Program, free_ip, is_lost
 from workbench.offline.images import Image, program_of
 from workbench.offline.parts import load_balancers, make_in_a_thread
 from workbench.offline.parts.load_balancers import FASTER
 from workbench.offline.schedulers import (
     NO_SUBNET,
-    PLACING,
     has_been_unhealthy,
     look_after,
     target_is_unhealthy,

@@ -25,6 +25,7 @@ from workbench.dryrun import grants, pipeline
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http
 from workbench.dryrun.pipeline import Options, dry_run
+from workbench.dryrun.world import Refusal
 from workbench.errors import DryRunFailed, Misuse
 
 BLUEPRINT = [sys.executable, "-m", "workbench"]
@@ -150,6 +151,19 @@ def test_a_grant_that_nothing_needs_is_reported(synthesized: Synthesized) -> Non
     ]
     refused = [grants.Decision("Role", "dynamodb:Scan", unneeded.resources[0], False)]
     assert grants.unused([unneeded, needed], used + elsewhere + refused) == [unneeded]
+
+
+def test_a_call_that_loses_its_grant_with_the_stack_is_no_refusal_and_one_that_never_had_it_is() -> None:
+    table = "arn:aws:dynamodb:us-east-1:000000000000:table/t"
+
+    def put(role: str, allowed: bool) -> grants.Decision:
+        return grants.Decision(role, "dynamodb:PutItem", table, allowed)
+
+    going = [put("Had", allowed=False), put("HadNot", allowed=False)]
+    assert grants.unexpected_refusals([put("Had", allowed=True)], [], going) == [put("HadNot", allowed=False)]
+    assert grants.unexpected_refusals([put("Had", allowed=True), going[0]], []) == [going[0]]
+    announced = [Refusal("dynamodb:PutItem", table)]
+    assert grants.unexpected_refusals([], announced, going) == []
 
 
 def test_what_a_stack_leaves_behind_is_reported(

@@ -140,6 +140,7 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
         with run.phase("play"):
             world = _play(run, deployed, client, endpoint)
         if emulator:
+            played = len(emulator.decisions())
             for stack, standing_stack in zip(assembly.stacks, deployed, strict=True):
                 policies = grants.policies_of(stack, standing_stack, client("iam", stack.region))
                 report.policies |= {
@@ -151,9 +152,13 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
     # Only now: some grants are used as a stack is made, or as it is destroyed.
     for stack, standing_stack, held in granted:
         assert emulator is not None
-        decisions = grants.decisions_of(stack, standing_stack, emulator.decisions())
-        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals)
-        report.unused_grants += grants.unused(held, decisions)
+        recorded = emulator.decisions()
+        decisions, going = (
+            grants.decisions_of(stack, standing_stack, part)
+            for part in (recorded[:played], recorded[played:])
+        )
+        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals, going)
+        report.unused_grants += grants.unused(held, [*decisions, *going])
 
 
 @contextmanager

@@ -9,13 +9,14 @@ from typing import Any
 from workbench import catalogue
 
 ENTRY_POINT = "handler"
+SHARED = "shared"  # under `lambdas`
 
 
 def every() -> list[str]:
-    """Every handler of the catalogue, `lambdas.<system>.<module>.handler`, sorted."""
+    """Every handler of the catalogue, `lambdas.<system>.<module>.handler`, and those that systems share, sorted."""
     return sorted(
         f"lambdas.{name}.{file.stem}.{ENTRY_POINT}"
-        for name in catalogue.names()
+        for name in (*catalogue.names(), SHARED)
         for file in (catalogue.ROOT / "lambdas" / name).glob("*.py")
         if _is_entry_point(file.read_text(encoding="utf-8"))
     )

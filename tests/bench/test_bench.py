@@ -207,6 +207,7 @@ def test_the_scratch_folder_is_gone_also_after_a_failure(monkeypatch: pytest.Mon
 def test_every_handler_of_the_catalogue_is_found() -> None:
     found = handlers.every()
     assert {
+        "lambdas.shared.apply_manifests.handler",
         "lambdas.url_shortener.clicks.handler",
         "lambdas.url_shortener.links.handler",
         "lambdas.url_shortener.redirect.handler",

@@ -9,14 +9,20 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
+from socket import create_connection
+from ssl import create_default_context
 from typing import Any
+from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from botocore.exceptions import ClientError, HTTPClientError
 from urllib3.exceptions import HTTPError
+from websockets.sync.client import ClientConnection, connect
 
 from tests.offline import ACCOUNT, client_with, create_function, create_role, session_keys
 from tests.templates import LAMBDA, allow
+from workbench.dryrun import faults
 from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator, Endpoint
 from workbench.dryrun.faults import Faults
@@ -51,6 +57,14 @@ def handler(event, context):
             update = {"UpdateExpression": "ADD n :one", "ExpressionAttributeValues": {":one": {"N": "1"}}}
             client("dynamodb", 1).update_item(TableName=os.environ["TABLE"], Key=key, **update)
         return None
+    if "requestContext" in event:
+        connection = {"id": {"S": event["requestContext"]["connectionId"]}}
+        rows = client("dynamodb", 1)
+        if event["requestContext"]["eventType"] == "CONNECT":
+            rows.put_item(TableName=os.environ["TABLE"], Item={**connection, "n": {"N": "1"}})
+        elif event["requestContext"]["eventType"] == "DISCONNECT":
+            rows.delete_item(TableName=os.environ["TABLE"], Key=connection)
+        return {"statusCode": 200, "body": connection["id"]["S"]}
     began, outcomes = time.monotonic(), []
     for service, operation, parameters in event.get("calls", []):
         try:
@@ -145,6 +159,63 @@ class System:
             if mapping:
                 self.client("lambda").delete_event_source_mapping(UUID=mapping)
             self.client("sqs").delete_queue(QueueUrl=url)
+
+    @contextmanager
+    def web_socket_api(self) -> Iterator[str]:
+        """A WebSocket API whose every route is the function, which has a row for each connection; its endpoint."""
+        gateway = self.client("apigatewayv2")
+        made = gateway.create_api(
+            Name="chat", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action"
+        )
+        api = {"ApiId": made["ApiId"]}
+        invocation = (
+            f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{self.function}/invocations"
+        )
+        integration = gateway.create_integration(
+            **api, IntegrationType="AWS_PROXY", IntegrationUri=invocation
+        )
+        for route in ("$connect", "$default", "$disconnect"):
+            gateway.create_route(**api, RouteKey=route, Target=f"integrations/{integration['IntegrationId']}")
+        gateway.create_stage(**api, StageName="live", AutoDeploy=True)
+        self.client("lambda").add_permission(
+            FunctionName=self.function,
+            StatementId=made["ApiId"],
+            Action="lambda:InvokeFunction",
+            Principal="apigateway.amazonaws.com",
+            SourceArn=f"arn:aws:execute-api:{REGION}:{ACCOUNT}:{made['ApiId']}/*",
+        )
+        try:
+            yield made["ApiEndpoint"]
+        finally:
+            gateway.delete_api(**api)
+
+    @contextmanager
+    def connection(self, api: str) -> Iterator[tuple[str, ClientConnection]]:
+        """A connection to the WebSocket API: its id, and the client."""
+        host = str(urlsplit(api).hostname)
+        at = urlsplit(self.endpoint.url)
+        socket = create_connection((at.hostname, at.port), timeout=20)
+        trusted = create_default_context(cafile=self.endpoint.ca_bundle)
+        with connect(f"wss://{host}/live", sock=socket, ssl=trusted, server_hostname=at.hostname) as client:
+            client.send("who am I?")
+            yield str(client.recv(20)), client
+
+    def posts(self, api: str, connection: str, text: str) -> int:
+        """The status that sending the text to a connection is answered with."""
+        name = str(urlsplit(api).hostname).partition(".")[0]
+        management = boto3.client(
+            "apigatewaymanagementapi",
+            endpoint_url=f"{self.endpoint.url}/_aws/execute-api/{name}/live",
+            region_name=REGION,
+            verify=self.endpoint.ca_bundle,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        try:
+            management.post_to_connection(ConnectionId=connection, Data=text.encode())
+        except management.exceptions.GoneException:
+            return 410
+        return 200
 
     def send(self, queue: str, *bodies: str) -> None:
         for body in bodies:
@@ -372,6 +443,46 @@ def test_an_invocation_that_runs_when_the_clock_changes_is_not_disturbed(system:
         with system.faults.clock_shifted(system.function, 60):
             assert running.result(10) == 1
             assert system.call()["clock"]["time"] > time.time() + 50
+
+
+# WebSocket APIs.
+
+
+def test_a_lost_disconnect_is_heard_of_by_nobody_and_the_connection_is_gone_all_the_same(
+    system: System,
+) -> None:
+    with system.web_socket_api() as api, system.connection(api) as (stays, other):
+        with system.connection(api) as (heard_of, client):
+            assert system.count(heard_of) == 1
+        system.world.eventually(lambda: system.count(heard_of) == 0, what="$disconnect is heard of")
+        with system.faults.disconnects_lost(api) as lost:
+            with system.connection(api) as (silent, client):
+                assert system.posts(api, silent, "before") == 200
+                assert client.recv(20) == "before"
+            system.world.eventually(lambda: lost() == 1, what="$disconnect is lost")
+            assert system.posts(api, silent, "after") == 410
+        assert system.count(silent) == system.count(stays) == 1
+        assert system.posts(api, stays, "still here") == 200
+        assert other.recv(20) == "still here"
+        with system.faults.disconnects_lost(api), system.connection(api):
+            pass  # closed and left at once: the fault waits for the API to see it
+        with system.connection(api) as (heard_of, client):
+            pass
+        system.world.eventually(lambda: system.count(heard_of) == 0, what="$disconnect is heard of again")
+
+
+def test_only_the_disconnects_of_a_web_socket_api_can_be_lost_and_once_at_a_time(
+    system: System, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(faults, "ENDED_WITHIN", 0)
+    lose = system.faults.disconnects_lost
+    with pytest.raises(CommandRefused, match="no WebSocket API nowhere"), lose("nowhere"):
+        pass
+    with system.web_socket_api() as api:
+        with pytest.raises(AssertionError, match="struck nothing"), lose(api):
+            pass
+        with pytest.raises(CommandRefused, match="already"), lose(api), lose(api):
+            pass
 
 
 # Queues.

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any, TypedDict, Unpack
+from urllib.parse import urlsplit
 
 from workbench.dryrun.control import CommandRefused, Control
 
@@ -23,6 +24,7 @@ Struck = Callable[[], int]
 
 MOVED_WITHIN = 60.0
 SETTLED_WITHIN = 2.0
+ENDED_WITHIN = 5.0
 
 
 class Which(TypedDict, total=False):
@@ -217,6 +219,21 @@ class Faults:
             return
         with self._for_the_time("streams/hold", "streams/release", mapping=source):
             yield
+
+    # WebSocket APIs, by id or endpoint.
+
+    @contextmanager
+    def disconnects_lost(self, api: str) -> Iterator[Struck]:
+        """`$disconnect` comes for no connection that ends meanwhile (7); sending to one is answered with 410.
+
+        A connection's end takes the API a moment to see: up to `ENDED_WITHIN` seconds are waited for the first.
+        """
+        named = (urlsplit(api).hostname or api).partition(".")[0]
+        with self._struck("websockets/lose_disconnects", api=named) as lost:
+            yield lost
+            until = time.monotonic() + ENDED_WITHIN
+            while not lost() and time.monotonic() < until:
+                time.sleep(0.05)
 
     # Servers, brokers, zones and regions.
 

@@ -7,9 +7,7 @@ from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from constructs import Construct
 
-from patterns import edge_errors
-from patterns.acknowledge import acknowledge
-from patterns.blueprint_stack import BlueprintStack
+from patterns import edge
 from patterns.domain import Domain
 from patterns.json_http_api import JsonHttpApi
 from patterns.traffic import EdgeTraffic
@@ -20,6 +18,12 @@ _COPY_HOST = f"""function handler(event) {{
   request.headers['{VIEWER_HOST}'] = {{ value: request.headers.host.value }};
   return request;
 }}"""
+_REASONS = {
+    "CFR1": "it is for readers everywhere",
+    "CFR2": "the API is throttled and every input checked; a web ACL is $5 a month and $0.60 a million "
+    "requests, for those who are under attack",
+    "CFR3": "the API's access log has every request: the edge keeps only what an answer asks it to",
+}
 
 
 class ApiDistribution(Construct):
@@ -43,8 +47,6 @@ class ApiDistribution(Construct):
         domain: Domain | None = None,
     ) -> None:
         super().__init__(scope, id)
-        stack = BlueprintStack.around(self)
-        zone = domain.zone(self) if domain else None
         origin = origins.HttpOrigin(api.host, protocol_policy=cloudfront.OriginProtocolPolicy.HTTPS_ONLY)
         viewer_host = cloudfront.FunctionAssociation(
             event_type=cloudfront.FunctionEventType.VIEWER_REQUEST,
@@ -69,17 +71,9 @@ class ApiDistribution(Construct):
             comment="The path, and the name it was asked by",
             header_behavior=cloudfront.OriginRequestHeaderBehavior.allow_list(VIEWER_HOST),
         )
-        self.distribution = cloudfront.Distribution(
+        self.distribution, host = edge.distribution(
             self,
-            "Distribution",
-            comment=stack.stack_name,
-            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            # Without a certificate of its own it has CloudFront's, and that fixes the version.
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if domain else None,
-            price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
-            if stack.is_production
-            else cloudfront.PriceClass.PRICE_CLASS_100,
-            default_behavior=cloudfront.BehaviorOptions(
+            default=cloudfront.BehaviorOptions(
                 origin=origin,
                 allowed_methods=cloudfront.AllowedMethods.ALLOW_GET_HEAD,
                 viewer_protocol_policy=cloudfront.ViewerProtocolPolicy.REDIRECT_TO_HTTPS,
@@ -87,7 +81,7 @@ class ApiDistribution(Construct):
                 origin_request_policy=only_host,
                 function_associations=[viewer_host],
             ),
-            additional_behaviors={
+            additional={
                 uncached: cloudfront.BehaviorOptions(
                     origin=origin,
                     allowed_methods=cloudfront.AllowedMethods.ALLOW_ALL,
@@ -97,26 +91,8 @@ class ApiDistribution(Construct):
                     function_associations=[viewer_host],
                 )
             },
-            error_responses=edge_errors.not_kept(),
-            domain_names=[domain.name] if domain else None,
-            certificate=domain.certificate(self, zone) if domain and zone else None,
+            domain=domain,
+            traffic=traffic,
+            reasons=_REASONS,
         )
-        if domain and zone:
-            domain.lead_to(self, zone, self.distribution)
-        self.url = f"https://{domain.name if domain else self.distribution.domain_name}"
-        self._acknowledge(domain)
-        traffic.declare_on(self.distribution)
-
-    def _acknowledge(self, domain: Domain | None) -> None:
-        reasons = {
-            "CFR1": "it is for readers everywhere",
-            "CFR2": "the API is throttled and every input checked; a web ACL is $5 a month and $0.60 a million "
-            "requests, for those who are under attack",
-            "CFR3": "the API's access log has every request: the edge keeps only what an answer asks it to",
-        }
-        if domain is None:
-            reasons["CFR4"] = (
-                "the *.cloudfront.net certificate fixes the minimum TLS version; a domain sets it to 1.2"
-            )
-        for rule, reason in reasons.items():
-            acknowledge(self.distribution, f"AwsSolutions-{rule}", reason)
+        self.url = f"https://{host}"

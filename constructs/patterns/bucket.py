@@ -19,8 +19,8 @@ class Bucket(s3.Bucket):
     """Nobody's but its owner's, by TLS only, encrypted with S3's own key, versioned in production.
 
     An old version is kept for `old_versions_days`, an upload that nobody finishes for a week. A sandbox's
-    bucket is emptied when its stack is destroyed (`emptying`, None in production), by a function of ours: CDK's
-    own runs in Node.js with a role and a log that belong to no stack.
+    bucket is emptied when its stack is destroyed, by a function of ours: CDK's own
+    runs in Node.js with a role and a log that belong to no stack.
     """
 
     def __init__(
@@ -53,7 +53,8 @@ class Bucket(s3.Bucket):
             get_requests_per_month=traffic.gets.per_month,
             egress_gb_per_month=traffic.egress_gb,
         )
-        self.emptying = None if stack.is_production else self._emptied_at_the_end(scope, id)
+        if not stack.is_production:
+            self._empty_at_the_end(scope, id)
         acknowledge(
             self,
             "AwsSolutions-S1",
@@ -85,7 +86,7 @@ class Bucket(s3.Bucket):
             "objects have no ARNs before they are there",
         )
 
-    def _emptied_at_the_end(self, scope: Construct, id: str) -> DeploymentStep:
+    def _empty_at_the_end(self, scope: Construct, id: str) -> None:
         step = DeploymentStep(
             scope,
             f"{id}Emptying",
@@ -99,4 +100,3 @@ class Bucket(s3.Bucket):
             grant = iam.Grant.add_to_principal(grantee=step, actions=actions, resource_arns=[resource])
             step.after(grant)
         self._acknowledge_objects(step.grant_principal, "*")
-        return step

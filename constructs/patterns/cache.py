@@ -11,7 +11,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.network import ZONES, Network
+from patterns.network import ZONES, Client, Network
 from patterns.sizes import cache_node
 from patterns.traffic import CacheTraffic, declare
 from workbench.workload import NEVER
@@ -94,8 +94,9 @@ class Cache(Construct):
         if count == 1:
             acknowledge(self._group, "AwsSolutions-AEC4", "a sandbox's cache may be away for a while")
 
-    def allow(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` read the token."""
+    def allow(self, client: Client) -> iam.Grant:
+        """Let `client` connect, and read the token."""
+        self.connections.allow_default_port_from(client.connections)
         return iam.Grant.add_to_principal(
-            grantee=grantee, actions=["secretsmanager:GetSecretValue"], resource_arns=[self.token.secret_arn]
+            grantee=client, actions=["secretsmanager:GetSecretValue"], resource_arns=[self.token.secret_arn]
         )

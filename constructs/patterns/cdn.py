@@ -9,8 +9,7 @@ from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_wafv2 as wafv2
 from constructs import Construct
 
-from patterns import edge_errors
-from patterns.acknowledge import acknowledge
+from patterns import edge
 from patterns.blueprint_stack import BlueprintStack
 from patterns.domain import Domain
 from patterns.traffic import EdgeTraffic, declare
@@ -22,6 +21,13 @@ MANAGED_RULES = ("AWSManagedRulesCommonRuleSet", "AWSManagedRulesAmazonIpReputat
 FIVE_MINUTES = 300
 # Rules that only count: this one refuses every body over 8 KB, whatever the service takes.
 COUNTED = {"AWSManagedRulesCommonRuleSet": ("SizeRestrictions_BODY",)}
+_REASONS = {
+    "CFR1": "it is for readers everywhere",
+    "CFR3": "every request is in the program's own log",
+    "CFR5": "the load balancer has no certificate, as it has no name of its own: the secret header and the "
+    "security groups keep others out; with a domain give it one",
+}
+_UNGUARDED = "a web ACL is $5 a month and $1 a rule; production has one"
 
 
 class Cdn(Construct):
@@ -46,21 +52,11 @@ class Cdn(Construct):
         domain: Domain | None = None,
     ) -> None:
         super().__init__(scope, id)
-        stack = BlueprintStack.around(self)
-        guarded = stack.is_production if protected is None else protected
-        zone = domain.zone(self) if domain else None
+        guarded = BlueprintStack.around(self).is_production if protected is None else protected
         acl = self._web_acl(traffic.requests, requests_per_address) if guarded else None
-        self.distribution = cloudfront.Distribution(
+        self.distribution, self.host = edge.distribution(
             self,
-            "Distribution",
-            comment=stack.stack_name,
-            http_version=cloudfront.HttpVersion.HTTP2_AND_3,
-            minimum_protocol_version=cloudfront.SecurityPolicyProtocol.TLS_V1_2_2021 if domain else None,
-            price_class=cloudfront.PriceClass.PRICE_CLASS_ALL
-            if stack.is_production
-            else cloudfront.PriceClass.PRICE_CLASS_100,
-            web_acl_id=acl.attr_arn if acl else None,
-            default_behavior=cloudfront.BehaviorOptions(
+            default=cloudfront.BehaviorOptions(
                 origin=origins.LoadBalancerV2Origin(
                     web.balancer,
                     protocol_policy=cloudfront.OriginProtocolPolicy.HTTP_ONLY,
@@ -72,17 +68,13 @@ class Cdn(Construct):
                 origin_request_policy=cloudfront.OriginRequestPolicy.ALL_VIEWER,
                 response_headers_policy=cloudfront.ResponseHeadersPolicy.SECURITY_HEADERS,
             ),
-            error_responses=edge_errors.not_kept(),
-            domain_names=[domain.name] if domain else None,
-            certificate=domain.certificate(self, zone) if domain and zone else None,
+            web_acl_arn=acl.attr_arn if acl else None,
+            domain=domain,
+            traffic=traffic,
+            reasons=_REASONS if guarded else {**_REASONS, "CFR2": _UNGUARDED},
         )
-        if domain and zone:
-            domain.lead_to(self, zone, self.distribution)
-        self.host = domain.name if domain else self.distribution.domain_name
         self.url = f"https://{self.host}"
         self.health_check = self._health_check(health_path)
-        traffic.declare_on(self.distribution)
-        self._acknowledge(guarded, domain)
 
     def _web_acl(self, requests: Rate, per_address: int) -> wafv2.CfnWebACL:
         def seen_as(name: str) -> wafv2.CfnWebACL.VisibilityConfigProperty:
@@ -143,22 +135,6 @@ class Cdn(Construct):
                 enable_sni=True,
             ),
         )
-
-    def _acknowledge(self, guarded: bool, domain: Domain | None) -> None:
-        reasons = {
-            "CFR1": "it is for readers everywhere",
-            "CFR3": "every request is in the program's own log",
-            "CFR5": "the load balancer has no certificate, as it has no name of its own: the secret header and the "
-            "security groups keep others out; with a domain give it one",
-        }
-        if not guarded:
-            reasons["CFR2"] = "a web ACL is $5 a month and $1 a rule; production has one"
-        if domain is None:
-            reasons["CFR4"] = (
-                "the *.cloudfront.net certificate fixes the minimum TLS version; a domain sets it to 1.2"
-            )
-        for rule, reason in reasons.items():
-            acknowledge(self.distribution, f"AwsSolutions-{rule}", reason)
 
 
 def _counted(group: str) -> list[wafv2.CfnWebACL.RuleActionOverrideProperty]:

@@ -16,7 +16,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.network import ZONES, Network
+from patterns.network import ZONES, Client, Network
 from patterns.python_function import PythonFunction
 from patterns.sizes import broker_type
 from patterns.traffic import KafkaTraffic, declare
@@ -45,8 +45,8 @@ unclean.leader.election.enable=false
 class KafkaCluster(Construct):
     """A broker in each zone's private subnet, with the volumes that the load needs; encrypted, IAM only.
 
-    A topic is declared (`topic`) with every record on three brokers; a client is let write to it (`allow_writing`)
-    or read from it (`allow_reading`), and from no other.
+    A topic is declared (`topic`) with every record on three brokers; a client is let write to it (`allow_writing`),
+    a function is fed from it (`feed`), and neither has any other.
     Attributes: `cluster_arn`, `name`, `connections`.
     """
 
@@ -155,11 +155,12 @@ class KafkaCluster(Construct):
         )
         return name
 
-    def allow_writing(self, grantee: iam.IGrantable, topic: str) -> iam.Grant:
-        """Let `grantee` find the brokers and write to one topic, and nothing else."""
-        return self._allow(grantee, topic, "WriteData")
+    def allow_writing(self, client: Client, topic: str) -> iam.Grant:
+        """Let `client` find the brokers, connect and write to one topic, and nothing else."""
+        self.connections.allow_default_port_from(client.connections)
+        return self._allow(client, topic, "WriteData")
 
-    def allow_reading(self, grantee: iam.IGrantable, topic: str, group: str) -> iam.Grant:
+    def _allow_reading(self, grantee: iam.IGrantable, topic: str, group: str) -> iam.Grant:
         """Let `grantee` find the brokers and read one topic as one consumer group, and nothing else."""
         grant = self._allow(grantee, topic, "ReadData")
         return grant.combine(
@@ -198,7 +199,7 @@ class KafkaCluster(Construct):
             max_batching_window=batching_window or Duration.seconds(1),
         )
         for grant in (
-            self.allow_reading(consumer, topic, group),
+            self._allow_reading(consumer, topic, group),
             iam.Grant.add_to_principal(
                 grantee=consumer,
                 actions=["kafka:DescribeClusterV2", "kafka-cluster:DescribeClusterDynamicConfiguration"],

@@ -50,7 +50,7 @@ class KubernetesService(Construct):
     The nodes are a managed group in the private subnets. The load balancer comes from EKS itself (Auto Mode's
     load balancing; of its node pools there is none). A step of the deployment applies the manifests, from inside
     the VPC; the API answers there only, in a sandbox also to the world, for whoever IAM lets in. Attributes:
-    `cluster`, `host` (of the Ingress's load balancer), `step`, `connections` (the nodes' and pods').
+    `cluster`, `host` (of the Ingress's load balancer), `connections` (the nodes' and pods').
     """
 
     def __init__(
@@ -91,9 +91,9 @@ class KubernetesService(Construct):
             role_arn=self._role.role_arn,
         )
         manifests = service_manifests(program, name=name, fewest=ZONES, most=max(2 * ZONES, self._pods))
-        self.step = self._apply(network, manifests)
-        self.step.resource.node.add_dependency(nodes, identity, self._role)  # a pod's first call is granted
-        self.host = self.step.resource.get_att_string("Host")
+        step = self._apply(network, manifests)
+        step.resource.node.add_dependency(nodes, identity, self._role)  # a pod's first call is granted
+        self.host = step.resource.get_att_string("Host")
         declare(
             self.cluster,
             load_balancers=ONE,  # the Ingress's, which no template shows

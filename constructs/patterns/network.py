@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Protocol
 
 from aws_cdk import Fn
 from aws_cdk import aws_ec2 as ec2
@@ -23,6 +23,16 @@ Nat = Literal["none", "instance", "per_zone"]
 # Dollars, us-east-1, 2026-11-20; workbench/data/prices has them with their sources. An interface endpoint is paid
 # by the hour in each zone and by the gigabyte; what it moves no longer pays the NAT gateway.
 _ENDPOINT_HOUR, _ENDPOINT_GB, _NAT_GB = "0.01", "0.01", "0.045"
+
+
+class Client(Protocol):
+    """Who stands in a network and calls what else does: a grant is no use to it without an open port."""
+
+    @property
+    def grant_principal(self) -> iam.IPrincipal: ...
+
+    @property
+    def connections(self) -> ec2.Connections: ...
 
 
 class Network(Construct):
@@ -93,7 +103,7 @@ class Network(Construct):
     ) -> ec2.SecurityGroup:
         """A group in `scope` that lets nothing in and nothing out but, with `calls_aws`, HTTPS to AWS's APIs.
 
-        Open the rest between two groups: `database.connections.allow_from(service, port)`.
+        The rest is opened between two groups: a store does so for whom it `allow`s.
         """
         group = ec2.SecurityGroup(
             scope, "SecurityGroup", vpc=self.vpc, description=description, allow_all_outbound=False

@@ -7,7 +7,7 @@ from typing import cast
 
 import cdk_monitoring_constructs as monitoring
 import jsii
-from aws_cdk import Aspects, Aws, Duration, IAspect
+from aws_cdk import Aspects, Aws, Duration, IAspect, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
@@ -154,9 +154,11 @@ class Operations(Construct):
             add_queue_max_size_alarm={"Parked": monitoring.MaxMessageCountThreshold(max_message_count=0)},
         )
 
-    def watch_step(self, step: DeploymentStep) -> None:
-        """Alarms as of any function: a step that fails or is slow is a deployment that waits."""
-        self._watch(step.worker, f"{step.node.id}Step", step.worker.timeout)
+    def watch_steps(self) -> None:
+        """Alarms as of any function on each step there is by now: one that fails or is slow holds a deployment up."""
+        for step in Stack.of(self).node.find_all():
+            if isinstance(step, DeploymentStep):
+                self._watch(step.worker, f"{step.node.id}Step", step.worker.timeout)
 
     def watch_web(self, web: WebTier) -> None:
         """Alarms on targets that are not healthy, and on answers that fail."""

@@ -12,7 +12,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.network import Network
+from patterns.network import Client, Network
 from patterns.sizes import database_class
 from patterns.traffic import DatabaseTraffic, declare
 
@@ -79,8 +79,9 @@ class Postgres(Construct):
             backup_gb=traffic.backup_gb,
         )
 
-    def allow(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let `grantee` connect through the proxy as `user`, and as nobody else."""
+    def allow(self, client: Client) -> iam.Grant:
+        """Let `client` connect through the proxy as `user`, and as nobody else."""
+        self.connections.allow_default_port_from(client.connections)
         # The last part of "arn:…:db-proxy:prx-…" is what AWS calls the proxy's resource id.
         proxy_id = Fn.select(6, Fn.split(":", self.proxy.attr_db_proxy_arn))
         arn = Stack.of(self).format_arn(
@@ -89,7 +90,7 @@ class Postgres(Construct):
             resource_name=f"{proxy_id}/{self.user}",
             arn_format=ArnFormat.COLON_RESOURCE_NAME,
         )
-        return iam.Grant.add_to_principal(grantee=grantee, actions=["rds-db:connect"], resource_arns=[arn])
+        return iam.Grant.add_to_principal(grantee=client, actions=["rds-db:connect"], resource_arns=[arn])
 
     def _make_instance(
         self, network: Network, traffic: DatabaseTraffic, instance_class: str, backup_days: int

@@ -112,7 +112,7 @@ class AwsFoundations(BlueprintStack):
         )
         names.balancer("guestbook", web.balancer)
 
-        # Grants: what each program calls, on what it calls it, and no more; and who may open a connection.
+        # Grants: what each program calls and connects to, on what it calls it, and no more.
         for service in (web, pods):
             database.allow(service)
             cache.allow(service)
@@ -120,8 +120,6 @@ class AwsFoundations(BlueprintStack):
             entries.allow(service, "GetItem", "PutItem", "Query")
             objects.allow(service, "GetObject", "PutObject", prefix="entries/")
             objects.allow_listing(service)
-            for store in (database, cache, kafka):
-                store.connections.allow_default_port_from(service.connections)
         authors.allow(count, "UpdateItem")
         counted.allow(count, "PutItem")
         parked.allow_sending(count)
@@ -138,9 +136,7 @@ class AwsFoundations(BlueprintStack):
         operations.watch_table(entries)
         operations.watch_function(count, p99=Duration.seconds(8))
         operations.watch_dead_letters(parked)
-        for step in (pods.step, objects.emptying):
-            if step is not None:
-                operations.watch_step(step)
+        operations.watch_steps()
 
         CfnOutput(self, "Url", value=edge.url)
         CfnOutput(self, "BalancerUrl", value=f"http://{web.balancer.load_balancer_dns_name}")

@@ -47,6 +47,14 @@ from workbench.workload import Figure, Load, Rate
 PROGRAM = "services/some_system"
 
 
+class Somebody(iam.Role):
+    """Who calls others from inside a network."""
+
+    def __init__(self, stack: BlueprintStack, network: Network) -> None:
+        super().__init__(stack, "Somebody", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+        self.connections = ec2.Connections(security_groups=[network.security_group(self, "Somebody")])
+
+
 class Ground:
     """A stack with a network, and the constructs that stand in it, each made by one call."""
 
@@ -66,11 +74,18 @@ class Ground:
         [found] = self.resources(kind)
         return dict(found["Properties"])
 
-    def role(self) -> iam.Role:
-        return iam.Role(self.stack, "Somebody", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+    def client(self) -> Somebody:
+        return Somebody(self.stack, self.network)
+
+    def ports(self) -> list[int]:
+        """The ports that are open to who `client` is, and to nobody else by its group."""
+        rules = self.resources("AWS::EC2::SecurityGroupIngress")
+        found = [rule["Properties"] for rule in rules if "Somebody" in str(rule["Properties"])]
+        assert all(rule["FromPort"] == rule["ToPort"] for rule in found)
+        return sorted(rule["FromPort"] for rule in found)
 
     def granted(self) -> dict[str, Any]:
-        """Action → resource of what the role of `role` may do."""
+        """Action → resource of what the role of `client` may do."""
         policies = self.template.find_resources(
             "AWS::IAM::Policy", {"Properties": {"PolicyName": Match.string_like_regexp("Somebody")}}
         )
@@ -239,7 +254,8 @@ class TestPostgres:
         assert properties["MultiAZ"] is properties["DeletionProtection"] is False
 
     def test_who_is_allowed_connects_as_one_user_through_one_proxy(self, ground: Ground) -> None:
-        ground.database().allow(ground.role())
+        ground.database().allow(ground.client())
+        assert ground.ports() == [5432]
         granted = ground.granted()
         assert set(granted) == {"rds-db:connect"}
         assert "/service" in json.dumps(granted["rds-db:connect"])
@@ -256,7 +272,8 @@ class TestCache:
         assert "resolve:secretsmanager" in json.dumps(group["AuthToken"])
 
     def test_with_everything_said(self, sandbox: Ground) -> None:
-        sandbox.cache(node_type="cache.r7g.large", nodes=2).allow(sandbox.role())
+        sandbox.cache(node_type="cache.r7g.large", nodes=2).allow(sandbox.client())
+        assert sandbox.ports() == [6379]
         group = sandbox.properties("AWS::ElastiCache::ReplicationGroup")
         assert (group["CacheNodeType"], group["NumCacheClusters"]) == ("cache.r7g.large", 2)
         assert group["AutomaticFailoverEnabled"] is True
@@ -298,7 +315,8 @@ class TestKafkaCluster:
         assert (topic["TopicName"], topic["PartitionCount"], topic["ReplicationFactor"]) == ("orders", 12, 3)
 
     def test_a_writer_may_write_to_one_topic(self, ground: Ground) -> None:
-        ground.kafka().allow_writing(ground.role(), "orders")
+        ground.kafka().allow_writing(ground.client(), "orders")
+        assert ground.ports() == [9098]
         assert set(ground.granted()) == {
             "kafka:GetBootstrapBrokers",
             "kafka-cluster:Connect",
@@ -452,8 +470,7 @@ class TestBucket:
             traffic=BucketTraffic(sandbox.rate, sandbox.rate, sandbox.one, sandbox.one),
             old_versions_days=1,
         )
-        bucket.allow(sandbox.role(), "GetObject", prefix="mine/")
-        assert bucket.emptying is not None
+        bucket.allow(sandbox.client(), "GetObject", prefix="mine/")
         [step] = sandbox.resources("Custom::DeploymentStep")
         assert any("Policy" in each for each in step["DependsOn"]), "its grant goes after it"
         assert set(sandbox.granted()) == {"s3:GetObject"}
@@ -462,7 +479,7 @@ class TestBucket:
 
 class TestTheSmallOnes:
     def test_an_image_repository_says_what_its_images_are_made_of(self, ground: Ground) -> None:
-        ground.images(images_kept=3).allow_pulling(ground.role())
+        ground.images(images_kept=3).allow_pulling(ground.client())
         properties = ground.properties("AWS::ECR::Repository")
         assert {"Key": "program", "Value": PROGRAM} in properties["Tags"]
         assert properties["ImageTagMutability"] == "IMMUTABLE"
@@ -498,7 +515,7 @@ class TestTheSmallOnes:
     def test_dead_letters_are_kept_for_fourteen_days_and_a_program_may_send_there(
         self, ground: Ground
     ) -> None:
-        DeadLetters(ground.stack, "Parked").allow_sending(ground.role())
+        DeadLetters(ground.stack, "Parked").allow_sending(ground.client())
         assert ground.properties("AWS::SQS::Queue")["MessageRetentionPeriod"] == 14 * 86_400
         assert set(ground.granted()) == {"sqs:SendMessage"}
 
@@ -562,3 +579,16 @@ class TestOperationsOfTheFoundations:
             ("KafkaDataLogsDiskUsed", "GreaterThanThreshold"),
             ("ApproximateNumberOfMessagesVisible", "GreaterThanThreshold"),
         }
+
+    def test_every_step_of_a_deployment_is_watched(self, sandbox: Ground) -> None:
+        for name in ("Ours", "Theirs"):
+            traffic = BucketTraffic(sandbox.rate, sandbox.rate, sandbox.one, sandbox.one)
+            Bucket(sandbox.stack, name, traffic=traffic)
+        Operations(sandbox.stack, "Operations").watch_steps()
+        watched = {
+            str(each["Properties"]["Dimensions"])
+            for each in sandbox.resources("AWS::CloudWatch::Alarm")
+            if each["Properties"]["MetricName"] == "Errors"
+        }
+        assert [name for name in ("OursEmptying", "TheirsEmptying") if name not in str(watched)] == []
+        assert len(watched) == 2

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import Fn
 from aws_cdk import aws_cloudfront as cloudfront
 from aws_cdk import aws_cloudfront_origins as origins
 from aws_cdk import aws_route53 as route53
@@ -126,8 +125,7 @@ class Cdn(Construct):
             "HealthCheck",
             health_check_config=route53.CfnHealthCheck.HealthCheckConfigProperty(
                 type="HTTPS",
-                # A check takes a name without capitals; CloudFront's have none, and a domain's are its owner's.
-                fully_qualified_domain_name=Fn.join("", [self.host]),
+                fully_qualified_domain_name=self.host,
                 port=443,
                 resource_path=path,
                 request_interval=30,

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from patterns.image_repository import ImageRepository
 from patterns.traffic import WebTraffic
 
+FINISHED_S = 30  # until a program that was told to end has answered those that came: then it is killed
+
 
 @dataclass(frozen=True)
 class ContainerProgram:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration, RemovalPolicy, Tags
+from aws_cdk import Duration, Tags
 from aws_cdk import aws_ecr as ecr
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -36,9 +36,8 @@ class ImageRepository(ecr.Repository):
                 ),
             ],
             empty_on_delete=not stack.is_production,
-            removal_policy=RemovalPolicy.RETAIN if stack.is_production else RemovalPolicy.DESTROY,
+            removal_policy=stack.removal_policy,
         )
-        self.program = program
         Tags.of(self).add("program", program)
         declare(self, stored_gb=stored_gb)
 

@@ -205,7 +205,7 @@ class KubernetesService(Construct):
                 "Ingress": f"{self._name}/{self._name}",
             },
             network=network,
-            timeout=Duration.minutes(10),  # longer than the step waits for a load balancer to be gone
+            timeout=Duration.minutes(15),  # it may wait for a load balancer to come, and one to go
         )
         entry = eks.CfnAccessEntry(
             self,

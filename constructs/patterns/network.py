@@ -20,8 +20,9 @@ CIDR = "10.0.0.0/16"
 HTTPS = ec2.Port.tcp(443)
 Nat = Literal["none", "instance", "per_zone"]
 
-# Dollars, us-east-1, 2026-11-20; workbench/data/prices has them with their sources. An interface endpoint is paid
-# by the hour in each zone and by the gigabyte; what it moves no longer pays the NAT gateway.
+# Dollars, us-east-1; workbench/data/prices has them with sources and dates, and a test holds these to it. An
+# interface endpoint is paid by the hour in each zone and by the gigabyte; what it moves no longer pays the NAT
+# gateway.
 _ENDPOINT_HOUR, _ENDPOINT_GB, _NAT_GB = "0.01", "0.01", "0.045"
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from patterns.container_program import ContainerProgram
+from patterns.container_program import FINISHED_S, ContainerProgram
 
 ZONE_LABEL = "topology.kubernetes.io/zone"  # on nodes, and since 1.35 on pods too
 CPU_TARGET_PERCENT = 60
-DRAINED_S, FINISHED_S = 15, 30  # until no request comes any more; until those that came are answered
+DRAINED_S = 15  # until no request comes any more
 
 
 def service_manifests(

@@ -17,7 +17,7 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
-from patterns.container_program import ContainerProgram
+from patterns.container_program import FINISHED_S, ContainerProgram
 from patterns.network import ZONES, Network
 from patterns.traffic import WebTraffic, at_least, declare
 from workbench.workload import NEVER, SECONDS_PER_MONTH
@@ -164,13 +164,14 @@ class WebTier(Construct):
             "cat > /etc/systemd/system/service.service <<'EOF'\n"
             "[Unit]\nAfter=docker.service\nRequires=docker.service\n"
             "[Service]\nRestart=always\nRestartSec=15\nTimeoutStartSec=300\n"
+            f"TimeoutStopSec={FINISHED_S + 15}\n"  # Docker kills the program before systemd would
             f"ExecStartPre=/bin/sh -c 'aws ecr get-login-password --region {Aws.REGION} |"
             f" docker login --username AWS --password-stdin {registry}'\n"
             f"ExecStartPre=/usr/bin/docker pull {image}\n"
             "ExecStart=/usr/bin/docker run --rm --name service --network host --env-file /etc/service.env"
             f" --log-driver awslogs --log-opt awslogs-region={Aws.REGION}"
             f" --log-opt awslogs-group={self.log_group.log_group_name} {image}\n"
-            "ExecStop=/usr/bin/docker stop service\n"
+            f"ExecStop=/usr/bin/docker stop -t {FINISHED_S} service\n"
             "[Install]\nWantedBy=multi-user.target\nEOF",
             "systemctl daemon-reload",
             "systemctl enable --now --no-block service",

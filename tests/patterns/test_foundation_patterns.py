@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -24,7 +26,7 @@ from patterns.domain import Domain
 from patterns.image_repository import ImageRepository
 from patterns.kafka_cluster import KafkaCluster
 from patterns.kubernetes_service import KubernetesService
-from patterns.network import Network
+from patterns.network import ZONES, Network
 from patterns.operations import Operations
 from patterns.postgres import Postgres
 from patterns.private_zone import PrivateZone
@@ -42,7 +44,9 @@ from patterns.traffic import (
     at_least,
 )
 from patterns.web_tier import SECRET_HEADER, WebTier
-from workbench.workload import Figure, Load, Rate
+from workbench.catalogue import ROOT
+from workbench.review.prices import PriceBook
+from workbench.workload import HOURS_PER_MONTH, Figure, Load, Rate
 
 PROGRAM = "services/some_system"
 
@@ -203,6 +207,17 @@ class TestNetwork:
     ) -> None:
         service = ec2.InterfaceVpcEndpointAwsService.KMS
         assert ground.network.reach(service, ground.one * gigabytes) is pays
+
+    def test_what_an_endpoint_and_a_nat_cost_is_what_the_price_book_says(self, ground: Ground) -> None:
+        book = PriceBook.load()
+        hour, each, through_nat = (
+            book[key].tiers[0].price
+            for key in ("vpc.endpoint.interface_hour", "vpc.endpoint.interface_gb", "nat.gb_processed")
+        )
+        equal = HOURS_PER_MONTH * ZONES * hour / (through_nat - each)
+        service = ec2.InterfaceVpcEndpointAwsService.KMS
+        assert not ground.network.reach(service, Figure(equal * Decimal("0.999"), "a little less"))
+        assert ground.network.reach(service, Figure(equal * Decimal("1.001"), "a little more"))
 
     def test_an_endpoint_may_be_asked_for_and_saves_nothing_where_there_is_no_nat_gateway(
         self, sandbox: Ground
@@ -385,6 +400,15 @@ class TestWebTier:
         assert "cat > /etc/service.env <<'EOF'\\nNAME=value\\nPORT=8080\\nEOF" in text.replace("\\\\n", "\\n")
         assert "docker run --rm --name service --network host --env-file /etc/service.env" in text
         assert ":v7" in text
+
+    def test_a_program_is_given_longer_to_end_than_it_finishes_its_requests_in(self, ground: Ground) -> None:
+        ground.web()
+        text = json.dumps(ground.properties("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"])
+        [given] = re.findall(r"docker stop (?:-t|--timeout) (\d+) service", text)
+        [unit] = re.findall(r"TimeoutStopSec=(\d+)", text)
+        main = (ROOT / "services/aws_foundations/src/main.js").read_text()
+        [finish, close] = re.findall(r"^const (?:FINISH|CLOSE)_MS = ([\d_]+);", main, re.MULTILINE)
+        assert int(unit) * 1_000 > int(given) * 1_000 > int(finish) + int(close)
 
 
 class TestKubernetesService:

@@ -315,6 +315,33 @@ def test_what_only_the_traffic_exceeds_is_no_prerequisite_though_the_search_star
     assert 40 < broken.users <= 42  # the third instance
 
 
+def test_tasks_that_only_the_traffic_asks_for_are_no_prerequisite() -> None:
+    definition = resource("AWS::ECS::TaskDefinition", {"Cpu": "1024", "Memory": "2048"})
+    service = resource(
+        "AWS::ECS::Service",
+        {"LaunchType": "FARGATE", "TaskDefinition": {"Ref": "Task"}},
+        peak_requests_per_second=100,
+        requests_per_second_per_task=100,
+        average_tasks=2,
+    )
+    scaling = resource(
+        "AWS::ApplicationAutoScaling::ScalableTarget",
+        {
+            "MinCapacity": 2,
+            "MaxCapacity": 20,
+            "ScalableDimension": "ecs:service:DesiredCount",
+            "ResourceId": {"Fn::Join": ["/", ["service", "x", {"Fn::GetAtt": ["Service", "Name"]}]]},
+        },
+    )
+    built = assembly({"Task": definition, "Service": service, "Scaling": scaling}, users=1_000)
+    [vcpus] = [each for each in limits(built) if each.limit == "Fargate vCPUs, on demand"]
+    assert (vcpus.load, vcpus.idle_load, vcpus.quota) == (Decimal(2), Decimal(2), Decimal(6))
+    broken = first_to_break(capacity_of_fixed(built))
+    assert (broken.limit, broken.prerequisites) == (vcpus.limit, ())
+    assert broken.users is not None
+    assert 6_000 < broken.users <= 6_061  # the seventh task, to 1 %
+
+
 def test_what_the_template_itself_makes_too_small_cannot_be_raised_by_asking() -> None:
     brokers = resource(
         "AWS::MSK::Cluster",

@@ -20,6 +20,7 @@ from workbench.review.resources.aws_eks_cluster import SUPPORT
 pytestmark = pytest.mark.fast
 
 VCPUS = "EC2 vCPUs (Running On-Demand Standard instances)"
+FARGATE_VCPUS = "Fargate vCPUs, on demand"
 ROOT = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3"}}]
 
 
@@ -77,6 +78,26 @@ def test_an_instance_pays_for_the_public_address_that_it_or_its_subnet_asks_for(
     assert dollars({"It": asks})[address] == Decimal("3.65")
     assert dollars({"It": placed, "Subnet": subnet})[address] == Decimal("3.65")
     assert address not in dollars({"It": declines, "Subnet": subnet})
+
+
+PUBLIC = resource("AWS::EC2::Subnet", {"MapPublicIpOnLaunch": True})
+PRIVATE = resource("AWS::EC2::Subnet", {"MapPublicIpOnLaunch": False})
+ADDRESSES = "Public addresses (IPv4)"
+
+
+@pytest.mark.parametrize(
+    ("asks", "subnet", "paid"), [(True, "Private", Decimal("3.65")), (False, "Public", None)]
+)
+def test_an_instance_asks_for_a_public_address_by_its_template_too(
+    asks: bool, subnet: str, paid: Decimal | None
+) -> None:
+    resources = {
+        "Template": template(NetworkInterfaces=[{"AssociatePublicIpAddress": asks}]),
+        "It": instance(LaunchTemplate={"LaunchTemplateId": {"Ref": "Template"}}, SubnetId={"Ref": subnet}),
+        "Public": PUBLIC,
+        "Private": PRIVATE,
+    }
+    assert dollars(resources).get(ADDRESSES) == paid
 
 
 def test_an_elastic_address_takes_the_place_of_the_automatic_one() -> None:
@@ -192,6 +213,38 @@ def test_a_group_of_a_fixed_size_needs_no_declared_average() -> None:
     assert undeclared(grows) == ["Instances (t4g.small, as load grows)", "Volumes (gp3, as load grows)"]
 
 
+@pytest.mark.parametrize(
+    ("interfaces", "subnet", "paid"),
+    [
+        ([{"AssociatePublicIpAddress": True}], "Private", Decimal("10.95")),  # 3 × 730 h × $0.005
+        ([{"AssociatePublicIpAddress": False}], "Public", None),
+        ([], "Public", Decimal("10.95")),
+        ([], "Private", None),
+    ],
+)
+def test_a_group_pays_for_the_public_addresses_of_its_instances(
+    interfaces: list[dict[str, Any]], subnet: str, paid: Decimal | None
+) -> None:
+    by = {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}
+    resources = {
+        "Template": template(NetworkInterfaces=interfaces),
+        "Web": group(
+            3, 3, {"LaunchTemplate": by, "VPCZoneIdentifier": [{"Ref": "Private"}, {"Ref": subnet}]}
+        ),
+        "Public": PUBLIC,
+        "Private": PRIVATE,
+    }
+    assert dollars(resources).get(ADDRESSES) == paid
+
+
+def test_a_group_that_grows_pays_for_the_addresses_of_the_instances_it_adds() -> None:
+    by = {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}
+    web = group(2, 9, {"LaunchTemplate": by, "VPCZoneIdentifier": [{"Ref": "Public"}]}, average_instances=3)
+    found = dollars({"Template": template(), "Web": web, "Public": PUBLIC})
+    assert found[ADDRESSES] == Decimal("7.3")
+    assert found["Public addresses (IPv4, as load grows)"] == Decimal("3.65")
+
+
 def test_a_group_of_several_types_or_of_spot_is_refused() -> None:
     by = {"LaunchTemplateSpecification": {"LaunchTemplateId": {"Ref": "Template"}}}
     spot = {"LaunchTemplate": by, "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 50}}
@@ -232,6 +285,17 @@ def test_x86_and_gp2_are_warned_of_with_the_prices_of_what_is_cheaper() -> None:
         "It: m7i.large is x86 and costs $0.1008 an hour; m7g.large, on Graviton, costs $0.0816",
     )
     assert warnings({"It": instance()}) == ()
+
+
+def test_the_warning_of_gp2_says_what_the_price_book_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    book = PriceBook.load()
+    dearer = dataclasses.replace(book["ebs.gp2"], tiers=book["ebs.io1"].tiers)
+    monkeypatch.setattr(
+        PriceBook, "load", lambda: dataclasses.replace(book, prices={**book.prices, "ebs.gp2": dearer})
+    )
+    slow = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp2"}}]
+    [warning] = warnings({"It": instance(BlockDeviceMappings=slow)})
+    assert warning == "It: gp2 costs $0.12 a GB and gp3, which is faster, $0.08"
 
 
 def test_a_graviton_type_is_never_called_x86(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,6 +402,16 @@ def test_nodes_pay_for_their_average_and_never_for_fewer_than_their_least() -> N
         "Volumes (gp3, as load grows)": Decimal("1.6"),
     }
     assert sum_of(resources, traffic=0) == Decimal("78.384")
+
+
+@pytest.mark.parametrize(("subnet", "paid"), [("Public", Decimal("7.3")), ("Private", None)])
+def test_nodes_pay_for_the_public_addresses_that_their_subnets_give(
+    subnet: str, paid: Decimal | None
+) -> None:
+    two = {"MinSize": 2, "MaxSize": 2, "DesiredSize": 2}
+    made = nodes({"ScalingConfig": two, "Subnets": [{"Ref": "Private"}, {"Ref": subnet}]})
+    found = dollars({"Nodes": made, "Public": PUBLIC, "Private": PRIVATE})
+    assert found.get(ADDRESSES) == paid  # 2 × 730 h × $0.005
 
 
 def test_nodes_take_their_type_from_a_launch_template_too() -> None:
@@ -460,8 +534,16 @@ def test_tasks_have_a_limit_of_their_own_and_one_of_the_account() -> None:
     usage: dict[str, Any] = {"peak_requests_per_second": 900, "requests_per_second_per_task": 100}
     resources = {"Task": task(Cpu="1024", Memory="2048"), "Service": service(**usage), "Scaling": SCALING}
     assert limit(resources, "Requests a second of all tasks").headroom == Decimal("-0.125")  # 900 of 800
-    checked = limit(resources, "Fargate vCPUs, on demand")
+    checked = limit(resources, FARGATE_VCPUS)
     assert (checked.load, checked.quota) == (Decimal(8), Decimal(6))
+
+
+def test_the_vcpus_of_fargate_are_those_that_the_peak_needs() -> None:
+    usage: dict[str, Any] = {"peak_requests_per_second": 350, "requests_per_second_per_task": 100}
+    made = {"Task": task(Cpu="1024", Memory="2048"), "Scaling": SCALING}
+    assert limit({**made, "Service": service(**usage)}, FARGATE_VCPUS).load == Decimal(4)
+    # What declares nothing counts with all it may grow to.
+    assert limit({**made, "Service": service()}, FARGATE_VCPUS).load == Decimal(8)
 
 
 def test_container_insights_are_metrics_that_are_paid() -> None:

@@ -43,7 +43,7 @@ def test_a_standby_doubles_hours_and_storage() -> None:
     found = dollars({"Db": database({"MultiAZ": True}, backup_gb=0)})
     assert found["Instances (db.t4g.medium, with a standby)"] == Decimal("94.17")  # 730 h × $0.129
     assert found["Storage (gp3)"] == Decimal(23)  # 100 GB × $0.23
-    # A class whose pair has no price of its own: 2 × 730 h × $0.225
+    # A class whose pair has no price of its own
     other = database({"MultiAZ": True, "DBInstanceClass": "db.r6i.large"}, backup_gb=0)
     assert dollars({"Db": other})["Instances (db.r6i.large)"] == Decimal(365)  # 2 × 730 h × $0.25
 

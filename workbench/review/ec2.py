@@ -16,10 +16,11 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource, Unresolved
-from workbench.review import machines
-from workbench.review.floor import HOURS, Grown
-from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Limit, number, one_of, refuse, sum_declared
+from workbench.review import machines, zones
+from workbench.review.floor import HOURS, Grown, at_peak
+from workbench.review.numbers import constant, dollars, shown
+from workbench.review.prices import PriceBook
+from workbench.review.room import Context, CostLine, Limit, number, one_of, refuse, sum_declared, text
 from workbench.workload import Figure
 
 # Detailed monitoring sends these metrics of each instance, at the price of custom ones.
@@ -53,11 +54,17 @@ class Volume:
 
 @dataclass(frozen=True)
 class Machine:
-    """What one instance is made of."""
+    """What one instance is made of.
+
+    `asks_for_address` is None where the subnet decides whether it gets a public one; `subnets` are those that its
+    network interfaces name.
+    """
 
     type: str
     volumes: tuple[Volume, ...]
     is_monitored_in_detail: bool
+    asks_for_address: bool | None
+    subnets: tuple[Any, ...]
 
 
 def volume(resource: Resource, settings: Mapping[str, Any], size_key: str, kind_key: str) -> Volume:
@@ -96,12 +103,18 @@ def machine(holder: Resource, settings: Mapping[str, Any]) -> Machine:
     `holder` is the resource that they are written in. Raises `NotPriced` for what is not Linux on demand.
     """
     _refuse_special(holder, settings)
-    kind = settings.get("InstanceType")
-    if not isinstance(kind, str):
-        raise refuse(holder, f"InstanceType is {kind}, known only at deployment or missing")
+    kind = text(holder, settings.get("InstanceType"), "InstanceType")
     monitoring = settings.get("Monitoring")
     detailed = monitoring is True or (isinstance(monitoring, dict) and monitoring.get("Enabled") is True)
-    return Machine(kind, tuple(_volumes(holder, settings)), detailed)
+    interfaces = settings.get("NetworkInterfaces") or []
+    asked = [each["AssociatePublicIpAddress"] for each in interfaces if "AssociatePublicIpAddress" in each]
+    return Machine(
+        kind,
+        tuple(_volumes(holder, settings)),
+        detailed,
+        any(each is True for each in asked) if asked else None,
+        tuple(each["SubnetId"] for each in interfaces if each.get("SubnetId")),
+    )
 
 
 def _refuse_special(holder: Resource, settings: Mapping[str, Any]) -> None:
@@ -150,14 +163,36 @@ def machine_lines(fleet: Grown, each: Machine) -> Iterator[CostLine]:
         )
 
 
+def address_lines(resource: Resource, context: Context, fleet: Grown, each: Machine) -> Iterator[CostLine]:
+    """The public IPv4 addresses that a fleet of equal machines gets as it starts, asked for or by its subnets."""
+    if each.asks_for_address is None:
+        gets_one = any(_gives_addresses(resource, context, place) for place in _places(resource, each))
+    else:
+        gets_one = each.asks_for_address
+    if gets_one:
+        yield from zones.public_addresses(fleet)
+
+
+def _places(resource: Resource, each: Machine) -> Iterator[Any]:
+    """The subnets that an instance, a group or a node group is placed in, as the template names them."""
+    yield from each.subnets
+    for key in ("SubnetId", "VPCZoneIdentifier", "Subnets"):
+        named = resource.properties.get(key)
+        yield from named if isinstance(named, list) else [named]
+
+
+def _gives_addresses(resource: Resource, context: Context, place: Any) -> bool:
+    subnet = context.target(resource, place)
+    return subnet is not None and subnet.properties.get("MapPublicIpOnLaunch") is True
+
+
 def machine_warnings(resource: Resource, context: Context, each: Machine) -> Iterator[str]:
     """Where the same costs less: gp3 instead of gp2, Graviton instead of x86."""
-    name = context.name_of(resource)
     if any(disk.kind == "gp2" for disk in each.volumes):
-        yield f"{name}: gp2 costs $0.10 a GB and gp3, which is faster, $0.08"
-    advice = machines.graviton_advice(resource, each.type, "ec2.linux.{}")
-    if advice:
-        yield f"{name}: {advice}"
+        book = PriceBook.load()
+        gp2, gp3 = (dollars(book[_VOLUMES[kind]].tiers[0].price) for kind in ("gp2", "gp3"))
+        yield f"{context.name_of(resource)}: gp2 costs {gp2} a GB and gp3, which is faster, {gp3}"
+    yield from machines.graviton_warnings(resource, context, each.type, "ec2.linux.{}")
 
 
 def launch_template(resource: Resource, context: Context, value: Any) -> tuple[Resource, dict[str, Any]]:
@@ -237,15 +272,7 @@ def _alone(resource: Resource, context: Context) -> Figure:
 
 
 def _group(resource: Resource, context: Context) -> Figure:
-    """What its peak needs where that is declared, and otherwise all it may grow to."""
-    least, most = bounds(resource)
-    peak = context.declared(resource, "peak_requests_per_second")
-    each = context.declared(resource, "requests_per_second_per_instance")
-    count = most
-    if peak is not None and each is not None and each.value:
-        needed = (peak / each).value.to_integral_value(rounding="ROUND_CEILING")
-        held = min(max(needed, least.value), most.value)
-        count = constant(held, f"{shown(held)} at peak")
+    count = at_peak(context, resource, "requests_per_second_per_instance", *bounds(resource))
     return count * _processors(resource, group_machine(resource, context))
 
 

@@ -4,6 +4,8 @@
     yield from fleet.lines("Instances", "t4g.small", "instance-hours", HOURS, "ec2.linux.t4g.small")
 
 A floor is a line of its own, so that it stays at no traffic, and also where nobody declared the use above it.
+At the peak a fleet is as large as its requests need, by the usage keys `peak_requests_per_second` and what one of
+it serves (`each_key`).
 """
 
 from __future__ import annotations
@@ -13,11 +15,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review.numbers import constant
-from workbench.review.room import Context, CostLine, is_declared
+from workbench.review.numbers import constant, shown
+from workbench.review.room import Context, CostLine, Limit, is_declared
 from workbench.workload import HOURS_PER_MONTH, Figure
 
 HOURS = constant(HOURS_PER_MONTH, "730 h")
+_PEAK = "peak_requests_per_second"
 
 
 @dataclass(frozen=True)
@@ -56,3 +59,22 @@ def above(floor: Figure, wanted: Figure, most: Figure | None = None) -> Figure:
 def times(count: Figure, each: Figure) -> Figure:
     """`count` × `each`, where a figure that is not declared stays as it is."""
     return count * each if is_declared(count) else count
+
+
+def at_peak(context: Context, resource: Resource, each_key: str, least: Figure, most: Figure) -> Figure:
+    """How many run in the busiest second: what it needs where that is declared, and otherwise the most."""
+    peak, each = context.declared(resource, _PEAK), context.declared(resource, each_key)
+    if peak is None or each is None or not each.value:
+        return most
+    needed = (peak / each).value.to_integral_value(rounding="ROUND_CEILING")
+    held = min(max(needed, least.value), most.value)
+    return constant(held, f"{shown(held)} at peak")
+
+
+def served(
+    context: Context, resource: Resource, each_key: str, most: Figure, limit: str, source: str
+) -> Limit:
+    """The ceiling `limit`: what the most serve, against the requests of the busiest second."""
+    each = context.derive(resource, each_key)
+    load: Figure = context.derive(resource, _PEAK, each_key, by=lambda peak, _each: peak)
+    return Limit(context.name_of(resource), limit, "requests/s", most * each, load, True, source)

@@ -8,12 +8,13 @@ same names behind a prefix: `db.t4g.micro`, `cache.r7g.large`, `kafka.m7g.large`
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review.numbers import plain
 from workbench.review.prices import PriceBook
-from workbench.review.room import refuse
+from workbench.review.room import Context, refuse
 
 _TYPE = re.compile(r"(?P<letter>[a-z]+)(?P<generation>\d+)(?P<rest>[a-z-]*)\.(?P<size>[a-z0-9-]+)")
 _BURSTABLE_CPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}
@@ -74,3 +75,10 @@ def graviton_advice(resource: Resource, machine: str, price_keys: str) -> str | 
             paid, could = (plain(book[each].tiers[0].price) for each in (own, key))
             return f"{machine} is x86 and costs ${paid} an hour; {other}, on Graviton, costs ${could}"
     return None
+
+
+def graviton_warnings(resource: Resource, context: Context, machine: str, price_keys: str) -> Iterator[str]:
+    """`graviton_advice` as the bill says it, where there is any."""
+    advice = graviton_advice(resource, machine, price_keys)
+    if advice:
+        yield f"{context.name_of(resource)}: {advice}"

@@ -15,7 +15,7 @@ from workbench.review import machines
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, shown
 from workbench.review.prices import PriceBook
-from workbench.review.room import Context, CostLine, Limit, each, refuse
+from workbench.review.room import Context, CostLine, Limit, each, refuse, text
 from workbench.workload import Figure
 
 # Major version → the last day of standard support, the first day of the price of year 3, the last day of all.
@@ -35,10 +35,7 @@ _FREE_INSIGHTS_DAYS = 7
 
 def machine_class(resource: Resource) -> str:
     """`db.t4g.micro`. Raises `NotPriced` where the template doesn't say."""
-    value = resource.properties.get("DBInstanceClass")
-    if not isinstance(value, str):
-        raise refuse(resource, f"DBInstanceClass is {value}, known only at deployment or missing")
-    return value
+    return text(resource, resource.properties.get("DBInstanceClass"), "DBInstanceClass")
 
 
 def refuse_extras(resource: Resource) -> None:

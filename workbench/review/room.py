@@ -181,6 +181,13 @@ def number(resource: Resource, value: Any, name: str, default: int | None = None
         raise refuse(resource, f"{name} is {value}, known only at deployment or missing") from None
 
 
+def text(resource: Resource, value: Any, name: str) -> str:
+    """The property `name`, whose value is `value`, as a string. Raises `NotPriced` when it is not one."""
+    if not isinstance(value, str):
+        raise refuse(resource, f"{name} is {value}, known only at deployment or missing")
+    return value
+
+
 def one_of(resource: Resource, value: Any, name: str, known: tuple[str, ...]) -> str:
     """The property `name` as one of the words that the room knows. Raises `NotPriced` for any other."""
     if value not in known:

@@ -219,7 +219,7 @@ async function withOneRunning(t) {
 
 test('told to stop, it says so while it still serves, finishes what runs, and takes no more', async (t) => {
   const { call, drain, release, running, port } = await withOneRunning(t);
-  const drained = drain({ delayMs: 100, boundMs: 5_000 });
+  const drained = drain({ delayMs: 1_000, boundMs: 5_000 });
   assert.deepEqual([(await call('GET', '/health')).status, (await call('GET', '/ready')).status], [503, 503]);
   release();
   const { status, headers } = await running;

@@ -1,4 +1,4 @@
-"""Auto Scaling groups: the hours and volumes of the instances that run on average, never fewer than MinSize."""
+"""Auto Scaling groups: hours, volumes and public addresses of the average instances, never fewer than MinSize."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import ec2
-from workbench.review.floor import grown
+from workbench.review.floor import grown, served
 from workbench.review.room import Context, CostLine, Limit, Room, Usage
-from workbench.workload import Figure
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     least, most = ec2.bounds(resource)
     fleet = grown(context, resource, "average_instances", least, most)
-    yield from ec2.machine_lines(fleet, ec2.group_machine(resource, context))
+    each = ec2.group_machine(resource, context)
+    yield from ec2.machine_lines(fleet, each)
+    yield from ec2.address_lines(resource, context, fleet, each)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
     _, most = ec2.bounds(resource)
-    each = context.derive(resource, "requests_per_second_per_instance")
-    load: Figure = context.derive(
-        resource,
-        "peak_requests_per_second",
-        "requests_per_second_per_instance",
-        by=lambda peak, _each: peak,
-    )
     source = "https://docs.aws.amazon.com/autoscaling/ec2/userguide/asg-capacity-limits.html"
-    name, limit = context.name_of(resource), "Requests a second of the largest group"
-    yield Limit(name, limit, "requests/s", most * each, load, True, source)
+    limit = "Requests a second of the largest group"
+    yield served(context, resource, "requests_per_second_per_instance", most, limit, source)
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

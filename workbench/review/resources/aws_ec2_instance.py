@@ -10,24 +10,16 @@ from workbench.review.room import Context, CostLine, Room, Usage
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
-    one = zones.always(1, "instance")
-    yield from ec2.machine_lines(one, ec2.instance(resource, context))
-    if _has_public_address(resource, context):
-        yield from zones.public_addresses(zones.always(1, "address"))
+    one, each = zones.always(1, "instance"), ec2.instance(resource, context)
+    yield from ec2.machine_lines(one, each)
+    if not _has_elastic_address(resource, context):
+        yield from ec2.address_lines(resource, context, zones.always(1, "address"), each)
 
 
-def _has_public_address(resource: Resource, context: Context) -> bool:
-    """Whether it gets one when it starts; an elastic address takes that one's place, and has its own line."""
+def _has_elastic_address(resource: Resource, context: Context) -> bool:
+    """Whether one takes the place of the address that it would get; that one has a line of its own."""
     elastic = [*context.all_of("AWS::EC2::EIP"), *context.all_of("AWS::EC2::EIPAssociation")]
-    if any(context.target(each, each.properties.get("InstanceId")) is resource for each in elastic):
-        return False
-    interfaces = resource.properties.get("NetworkInterfaces") or []
-    said = [each["AssociatePublicIpAddress"] for each in interfaces if "AssociatePublicIpAddress" in each]
-    if said:
-        return any(each is True for each in said)
-    places = [resource.properties.get("SubnetId"), *(each.get("SubnetId") for each in interfaces)]
-    subnets = [context.target(resource, place) for place in places if place]
-    return any(each is not None and each.properties.get("MapPublicIpOnLaunch") is True for each in subnets)
+    return any(context.target(each, each.properties.get("InstanceId")) is resource for each in elastic)
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import fargate, zones
-from workbench.review.floor import HOURS, grown
+from workbench.review.floor import HOURS, at_peak, grown, served
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, sum_declared
-from workbench.workload import Figure
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -36,13 +35,9 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
     _, most = fargate.bounds(resource, context)
-    each = context.derive(resource, "requests_per_second_per_task")
-    load: Figure = context.derive(
-        resource, "peak_requests_per_second", "requests_per_second_per_task", by=lambda peak, _each: peak
-    )
     source = "https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-auto-scaling.html"
-    name, limit = context.name_of(resource), "Requests a second of all tasks"
-    yield Limit(name, limit, "requests/s", most * each, load, True, source)
+    limit = "Requests a second of all tasks"
+    yield served(context, resource, "requests_per_second_per_task", most, limit, source)
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
@@ -50,8 +45,9 @@ def _limits_of_account(context: Context) -> Iterator[Limit]:
     for service in context.all_of("AWS::ECS::Service"):
         if fargate.is_fargate(service):
             size = fargate.task(service, context).processors
-            _, most = fargate.bounds(service, context)
-            used.append(most * constant(size, f"{shown(size)} vCPU of {service.name}"))
+            least, most = fargate.bounds(service, context)
+            count = at_peak(context, service, "requests_per_second_per_task", least, most)
+            used.append(count * constant(size, f"{shown(size)} vCPU of {service.name}"))
     if used:
         yield context.against("fargate.vcpus", "account", "Fargate vCPUs, on demand", sum_declared(used))
 

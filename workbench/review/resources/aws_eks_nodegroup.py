@@ -1,4 +1,4 @@
-"""EKS node groups: the hours and disks of the nodes that run on average, never fewer than MinSize; pods.
+"""EKS node groups: hours, disks and public addresses of the average nodes, never fewer than MinSize; pods.
 
 How many pods a node takes is what its network interfaces have addresses for, at most 110 below 30 vCPUs and 250
 above: https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html . Prefix delegation, which
@@ -42,7 +42,9 @@ _PODS_OF_SMALL, _PODS_OF_LARGE, _LARGE_CPUS = 110, 250, 30
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     least, most = ec2.bounds(resource)
     fleet = grown(context, resource, "average_nodes", least, most)
-    yield from ec2.machine_lines(fleet, ec2.nodes_machine(resource, context))
+    each = ec2.nodes_machine(resource, context)
+    yield from ec2.machine_lines(fleet, each)
+    yield from ec2.address_lines(resource, context, fleet, each)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:

@@ -14,7 +14,7 @@ from workbench.assembly import Resource
 from workbench.review import machines
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, text
 from workbench.workload import BYTES_PER_GB, Figure
 
 _MEMORY_PAGE = "https://docs.aws.amazon.com/AmazonElastiCache/latest/dg/ParameterGroups.Engine.html"
@@ -54,10 +54,7 @@ def engine(resource: Resource) -> str:
 
 
 def _node_type(resource: Resource) -> str:
-    value = resource.properties.get("CacheNodeType")
-    if not isinstance(value, str):
-        raise refuse(resource, f"CacheNodeType is {value}, known only at deployment or missing")
-    return value
+    return text(resource, resource.properties.get("CacheNodeType"), "CacheNodeType")
 
 
 def _shards(resource: Resource) -> Decimal:
@@ -114,9 +111,7 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
     prices = f"elasticache.{engine(resource)}.{{}}"
-    advice = machines.graviton_advice(resource, _node_type(resource), prices)
-    if advice:
-        yield f"{context.name_of(resource)}: {advice}"
+    yield from machines.graviton_warnings(resource, context, _node_type(resource), prices)
     if engine(resource) == "redis":
         yield f"{context.name_of(resource)}: Valkey, which speaks the same protocol, costs a fifth less"
 

@@ -13,11 +13,10 @@ from workbench.assembly import Resource
 from workbench.review.floor import HOURS, grown
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of
-from workbench.workload import HOURS_PER_MONTH, Figure
+from workbench.workload import SECONDS_PER_MONTH, Figure
 
 # The least that is paid, in GB.
 _LEAST_GB = {"valkey": Decimal("0.1"), "redis": Decimal(1)}
-_SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
 
 
 def _engine(resource: Resource) -> str:
@@ -43,7 +42,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     )
     a_second = _bound(resource, "ECPUPerSecond", "Minimum") or Decimal(0)
     words = f"{shown(a_second)} ECPU/s, the least, × 2,628,000 s"
-    least = constant(a_second * _SECONDS_PER_MONTH, words)
+    least = constant(a_second * SECONDS_PER_MONTH, words)
     used = grown(context, resource, "ecpus_per_month", least)
     one = constant(1, "1 ECPU")
     yield from used.lines("Processing", engine, "ECPUs", one, f"elasticache.serverless.{engine}.ecpu")

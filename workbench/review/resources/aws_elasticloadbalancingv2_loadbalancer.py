@@ -16,7 +16,7 @@ from workbench.review import zones
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, is_declared, one_of, refuse
-from workbench.workload import HOURS_PER_MONTH, Figure
+from workbench.workload import SECONDS_PER_MONTH, Figure
 
 _PRICES = {
     "application": ("elb.alb.hour", "elb.alb.lcu"),
@@ -24,7 +24,6 @@ _PRICES = {
 }
 FREE_RULES = 10
 RULES_PER_SECOND = 1_000
-SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
 
 
 @dataclass(frozen=True)

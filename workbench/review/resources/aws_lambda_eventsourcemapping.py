@@ -14,7 +14,7 @@ from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
 from workbench.review.resources import aws_lambda_function
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, is_declared, number, refuse
-from workbench.workload import HOURS_PER_MONTH, Figure
+from workbench.workload import SECONDS_PER_MONTH, Figure
 
 POLLERS = 5
 POLL_SECONDS = 20
@@ -53,7 +53,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         raise refuse(resource, "ProvisionedPollerConfig pays by the poller")
     if resource.properties.get("Enabled") is False or not _reads_a_queue(resource, context):
         return
-    polls = HOURS_PER_MONTH * 3_600 / POLL_SECONDS * POLLERS
+    polls = SECONDS_PER_MONTH / POLL_SECONDS * POLLERS
     quantity = constant(polls, f"{POLLERS} pollers × 730 h × 3,600 s ÷ {POLL_SECONDS} s a long poll, idle")
     kind = "fifo" if _is_fifo(source_of(resource, context)) else "standard"
     yield CostLine(f"Idle polls ({kind} queue)", "requests", quantity, f"sqs.{kind}")

@@ -12,10 +12,9 @@ from decimal import Decimal
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, sum_declared
-from workbench.workload import HOURS_PER_MONTH, Figure
+from workbench.workload import SECONDS_PER_MONTH, Figure
 
 FREE_STORAGE_MB = 512
-SECONDS_PER_MONTH = HOURS_PER_MONTH * 3_600
 SAMPLED_SHARE = Decimal("0.05")
 
 _ARCHITECTURES = {"x86_64": "x86", "arm64": "arm"}

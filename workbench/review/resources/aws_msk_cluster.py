@@ -170,9 +170,7 @@ def _throughput(resource: Resource) -> Figure:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    advice = machines.graviton_advice(resource, _type(resource), "msk.broker.{}")
-    if advice:
-        yield f"{context.name_of(resource)}: {advice}"
+    yield from machines.graviton_warnings(resource, context, _type(resource), "msk.broker.{}")
 
 
 ROOM = Room(

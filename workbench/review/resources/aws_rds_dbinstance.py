@@ -140,10 +140,9 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
     name, kind = context.name_of(resource), rds.machine_class(resource)
     if not _is_member(resource) and _storage_type(resource) == "gp2":
         yield f"{name}: gp2 costs what gp3 does, which is faster"
-    prices = "aurora.postgresql.standard.{}" if _is_member(resource) else "rds.postgresql.single_az.{}"
-    advice = None if kind == aurora.SERVERLESS else machines.graviton_advice(resource, kind, prices)
-    if advice:
-        yield f"{name}: {advice}"
+    if kind != aurora.SERVERLESS:
+        prices = "aurora.postgresql.standard.{}" if _is_member(resource) else "rds.postgresql.single_az.{}"
+        yield from machines.graviton_warnings(resource, context, kind, prices)
     if resource.properties.get("MonitoringInterval"):
         yield f"{name}: enhanced monitoring writes to a log group of the account, which is not counted"
 

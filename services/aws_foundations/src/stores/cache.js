@@ -15,22 +15,33 @@ const keyOf = (id) => `entry:${id}`;
  */
 export function openCache({ region, cache: { host, port, token } }, log) {
   const secrets = new SecretsManagerClient(clientOptions(region));
+  let client; // from its first try on it tries by itself, until it is destroyed: connect() may never end
+  let connected; // the same, once it was reached
+  let closed = false;
 
   const connect = once(async () => {
     const { SecretString: password } = await secrets.send(new GetSecretValueCommand({ SecretId: token }));
-    const client = createClient({
+    if (closed) throw new Error('closed');
+    client = createClient({
       socket: { host, port, tls: true, servername: host, connectTimeout: 2_000 },
       password,
       disableOfflineQueue: true, // a command waits for no connection: it fails, and the stores are asked
     });
     client.on('error', (error) => log.warn('the cache is away', described(error)));
     await client.connect();
-    return client;
+    if (closed) throw new Error('closed'); // that is how connect() ends then: it resolves
+    connected = client;
   });
+
+  // Nobody waits for the first connection: what would, at every request, would pile up while the cache is away.
+  const reached = () => {
+    if (!connected) throw new Error('not connected yet');
+    return connected;
+  };
 
   const quietly = async (work) => {
     try {
-      return await within(PATIENCE_MS, async () => work(await connect()));
+      return await within(PATIENCE_MS, async () => work(reached()));
     } catch (error) {
       log.warn('the cache does not answer', described(error));
       return undefined;
@@ -50,12 +61,14 @@ export function openCache({ region, cache: { host, port, token } }, log) {
     prepare: connect,
 
     async check() {
-      await (await connect()).ping();
+      await reached().ping();
     },
 
     async close() {
+      closed = true;
+      connected = undefined;
       secrets.destroy();
-      (await connect().catch(() => undefined))?.destroy();
+      if (client?.isOpen) client.destroy();
     },
   };
 }

@@ -7,8 +7,6 @@ alone has not loaded CloudFormation and what that provisions; a deployment would
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -99,19 +97,9 @@ class _Program(Emulator):
 
     def __init__(self, folder: Path, program: str, compiled: Path) -> None:
         super().__init__(folder)
-        self.program = program
+        self.program = ("-c", program)
         self.compiled = compiled
 
-    def start(self) -> None:
-        """Start the process; it ends with this one, as the offline AWS does."""
+    def _environment(self) -> dict[str, str]:
         files = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(self.compiled)}
-        with open(self.log_file, "ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-c", self.program],
-                env=self._environment() | files,
-                cwd=self.folder,
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        return super()._environment() | files

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+LONGEST_KEY = 2048  # bytes; DynamoDB's quota for a partition key
+
 
 class Store(Protocol):
     """What this needs of the stores."""
@@ -57,11 +59,21 @@ def read(record: Mapping[str, Any]) -> tuple[str, str]:
     """The id and the author of an entry. Raises `Unreadable`."""
     try:
         entry = json.loads(base64.b64decode(record["value"], validate=True))
-    except (KeyError, TypeError, ValueError) as problem:
+    except (KeyError, TypeError, ValueError, RecursionError) as problem:  # the last: of "[[[[…"
         raise Unreadable(f"its value is not JSON: {problem}") from None
     if not isinstance(entry, dict):
         raise Unreadable("its value is not an object")
     entry_id, author = entry.get("id"), entry.get("author")
     if not isinstance(entry_id, str) or not entry_id or not isinstance(author, str) or not author:
         raise Unreadable("it lacks an id or an author")
+    if not all(_is_a_key(each) for each in (entry_id, author)):
+        raise Unreadable("its id or its author is nothing that a table takes as a key")
     return entry_id, author
+
+
+def _is_a_key(text: str) -> bool:
+    """Whether DynamoDB takes it: UTF-8 of no more than its quota, which half a surrogate pair is not."""
+    try:
+        return len(text.encode()) <= LONGEST_KEY
+    except UnicodeEncodeError:
+        return False

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 # What keeps an entry from being counted twice. A test takes it away, and sees it counted twice.
 IF_NOT_COUNTED = "attribute_not_exists(entry_id)"
+LONGEST_MESSAGE = 1_048_576  # bytes; SQS's quota
 MARKER_LIFETIME_S = 30 * 86_400  # longer than the topic keeps a record
 
 
@@ -53,12 +54,16 @@ class Store:
         return not failed
 
     def park(self, record: Mapping[str, Any], reason: str) -> None:
-        """Put a record that cannot be read where people look."""
+        """Put a record that cannot be read where people look; of one that no message holds, where it is."""
+        body = json.dumps({"reason": reason, "record": record})
+        if len(body) > LONGEST_MESSAGE:
+            # Refused by SQS it would come again for ever. What it holds is in the topic, at this place.
+            place = {name: record.get(name) for name in ("topic", "partition", "offset")}
+            length = len(str(record.get("value") or ""))
+            left_out = f"its key, its headers and its value, of {length} characters in base64"
+            body = json.dumps({"reason": reason, "record": place, "left_out": left_out})
         with bounded():
-            self._sqs.send_message(
-                QueueUrl=self._settings.parked_queue_url,
-                MessageBody=json.dumps({"reason": reason, "record": record}),
-            )
+            self._sqs.send_message(QueueUrl=self._settings.parked_queue_url, MessageBody=body)
 
     @cached_property
     def _dynamodb(self) -> DynamoDBClient:

@@ -3,8 +3,9 @@
     def handler(event, context):
         answer(event, context, act)
 
-`act(request_type, properties)` does the work ("Create", "Update" or "Delete") and returns the attributes that
-`Fn::GetAtt` gives. What it raises fails the deployment, with its text as the reason.
+`act(request_type, properties, old)` does the work ("Create", "Update" or "Delete") and returns the attributes that
+`Fn::GetAtt` gives; `old` are an update's properties before it, and otherwise empty. What it raises fails the
+deployment, with its text as the reason.
 Source: "Custom resource request and response reference", AWS CloudFormation User Guide.
 """
 
@@ -17,7 +18,7 @@ from typing import Any
 
 from lambdas.shared.observability import logger
 
-Act = Callable[[str, Mapping[str, Any]], Mapping[str, Any]]
+Act = Callable[[str, Mapping[str, Any], Mapping[str, Any]], Mapping[str, Any]]
 LONGEST_REASON = 500
 ANSWER_WITHIN_S = 30
 
@@ -32,7 +33,8 @@ def answer(event: Mapping[str, Any], context: Any, act: Act) -> None:
         "PhysicalResourceId": event.get("PhysicalResourceId", event["LogicalResourceId"]),
     }
     try:
-        document["Data"] = dict(act(event["RequestType"], event["ResourceProperties"]))
+        old = event.get("OldResourceProperties", {})
+        document["Data"] = dict(act(event["RequestType"], event["ResourceProperties"], old))
         document["Status"] = "SUCCESS"
     except Exception as problem:
         logger.exception("the step failed")

@@ -13,7 +13,7 @@ def handler(event: dict[str, Any], context: Any) -> None:
     answer(event, context, _act)
 
 
-def _act(request_type: str, properties: Mapping[str, Any]) -> Mapping[str, Any]:
+def _act(request_type: str, properties: Mapping[str, Any], _old: Mapping[str, Any]) -> Mapping[str, Any]:
     if request_type == "Delete":
         empty(bounded_client("s3", connect_s=5, read_s=60, attempts=5), str(properties["Bucket"]))
     return {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -54,6 +55,19 @@ def test_what_cannot_be_read_waits_in_the_queue_with_its_reason(settings: Settin
     sqs: Any = boto3.client("sqs")
     [message] = sqs.receive_message(QueueUrl=settings.parked_queue_url)["Messages"]
     assert "not JSON" in json.loads(message["Body"])["reason"]
+    assert _entries_of("ada", settings) == 1
+
+
+@pytest.mark.parametrize("long", ["key", "value"])
+def test_what_is_too_long_for_a_message_is_parked_as_its_place(settings: Settings, long: str) -> None:
+    bad = record(b"nonsense", raw=True) | {"offset": 7, long: base64.b64encode(b"x" * 1_000_000).decode()}
+    _deliver(bad, entry("1"))
+    sqs: Any = boto3.client("sqs")
+    [message] = sqs.receive_message(QueueUrl=settings.parked_queue_url)["Messages"]
+    parked = json.loads(message["Body"])
+    assert "not JSON" in parked["reason"]
+    assert parked["record"] == {"topic": "entries", "partition": 0, "offset": 7}
+    assert f"of {len(bad['value'])} characters" in parked["left_out"]
     assert _entries_of("ada", settings) == 1
 
 

@@ -51,12 +51,12 @@ def _event(request_type: str = "Create", **more: Any) -> dict[str, Any]:
 def test_what_was_done_is_told_with_its_attributes(told: list[dict[str, Any]]) -> None:
     asked: list[Any] = []
 
-    def act(request_type: str, properties: Any) -> dict[str, str]:
-        asked.append((request_type, properties["Bucket"]))
+    def act(request_type: str, properties: Any, old: Any) -> dict[str, str]:
+        asked.append((request_type, properties["Bucket"], old))
         return {"Host": "h"}
 
     custom_resource.answer(_event(), CONTEXT, act)
-    assert asked == [("Create", "some")]
+    assert asked == [("Create", "some", {})]
     assert told == [
         {
             "StackId": "stack",
@@ -72,6 +72,12 @@ def test_what_was_done_is_told_with_its_attributes(told: list[dict[str, Any]]) -
 def test_the_physical_id_never_changes(told: list[dict[str, Any]]) -> None:
     custom_resource.answer(_event("Update", PhysicalResourceId="first"), CONTEXT, lambda *_: {})
     assert told[0]["PhysicalResourceId"] == "first"
+
+
+def test_an_update_sees_what_the_properties_were(told: list[dict[str, Any]]) -> None:
+    event = _event("Update", OldResourceProperties={"Bucket": "other"})
+    custom_resource.answer(event, CONTEXT, lambda _, now, old: {"now": now, "old": old})
+    assert told[0]["Data"] == {"now": {"Bucket": "some"}, "old": {"Bucket": "other"}}
 
 
 def test_a_failure_is_told_with_its_reason_and_where_to_look(told: list[dict[str, Any]]) -> None:

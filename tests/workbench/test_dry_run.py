@@ -17,15 +17,16 @@ from botocore.exceptions import ClientError
 
 from tests.assemblies import changed
 from tests.conftest import ROOT, Synthesized
-from tests.offline import client_with, create_role, deployed, eventually, session_keys
+from tests.offline import client_with, create_role, deployed, eventually, is_alive, session_keys
 from tests.templates import allow
 from workbench import catalogue
 from workbench.assembly import Assembly
 from workbench.dryrun import grants, pipeline
+from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http
 from workbench.dryrun.pipeline import Options, dry_run
-from workbench.dryrun.world import Refusal
+from workbench.dryrun.world import Refusal, World
 from workbench.errors import DryRunFailed, Misuse
 
 BLUEPRINT = [sys.executable, "-m", "workbench"]
@@ -119,7 +120,7 @@ def test_it_ends_when_its_parent_is_killed(tmp_path: Path) -> None:
     parent.kill()
     parent.wait()
     parent.stdout.close()
-    eventually(lambda: not _alive(pid), "the end of the offline AWS")
+    eventually(lambda: not is_alive(pid), "the end of the offline AWS")
 
 
 # The dry run.
@@ -211,6 +212,28 @@ def test_a_call_that_the_offline_aws_refuses_is_said_in_one_line(
     with pytest.raises(DryRunFailed, match="refused a call") as raised:
         dry_run(catalogue.find(NAME))
     assert len(str(raised.value)) < 600
+
+
+def test_a_fault_that_our_own_offline_aws_does_not_make_fails_its_step_and_is_not_left_out(
+    synthesized: Synthesized, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "assembly_for", lambda *_: synthesized(NAME, 1_000, "sandbox").directory)
+
+    def late(_: Control, command: str, **__: Any) -> None:
+        raise CommandRefused(f"{command}: timed out")
+
+    def play(world: World) -> None:
+        with world.step("answers"):
+            pass
+        with world.step("survives"), world.faults.region_cut_off("us-east-1"):
+            pass
+
+    monkeypatch.setattr(Control, "call", late)
+    monkeypatch.setattr(f"stacks.{NAME}.scenario.play", play)
+    report = dry_run(catalogue.find(NAME))
+    assert [step.not_played for step in report.steps] == [None, None]
+    assert "region/cut: timed out" in str(report.steps[-1].error)
+    assert not report.passed
 
 
 def test_a_type_that_the_offline_aws_lacks_is_skipped_by_name(
@@ -328,7 +351,7 @@ def test_an_aws_that_is_kept_can_be_talked_to_and_played_on_and_ends_when_told(t
         assert document["left_behind"] == []
     finally:
         os.kill(pid, signal.SIGTERM)
-        eventually(lambda: not _alive(pid), "the end of the offline AWS")
+        eventually(lambda: not is_alive(pid), "the end of the offline AWS")
     assert list(tmp_path.glob("blueprint-*")) == []
 
 
@@ -346,13 +369,6 @@ def _link(path: Path) -> str:
         return os.readlink(path)
     except OSError:
         return ""
-
-
-def _alive(pid: int) -> bool:
-    try:
-        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
-    except OSError:
-        return False
 
 
 def _lines(folder: Path) -> int:

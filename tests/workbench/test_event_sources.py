@@ -381,7 +381,7 @@ def test_a_window_hands_its_state_on_and_ends_with_a_last_invocation() -> None:
     windowed.now += 20
     assert consumer.step()
     assert windowed.seen()[-1] == ([], 1, True)
-    assert consumer.idle
+    assert consumer.due_in() is None
 
 
 def test_a_window_that_does_not_end_well_holds_everything_up() -> None:
@@ -527,6 +527,31 @@ def test_what_waits_of_several_partitions_ages_by_itself() -> None:
     deliveries.deliver()
     assert sent == [[1, 3]]
     assert [each.position for discarded in given_up for each in discarded.records] == [2]
+
+
+def test_a_record_that_no_topic_takes_is_said_in_the_log_and_holds_nothing_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from workbench.offline.event_sources import kafka
+
+    monkeypatch.setattr(kafka, "CALL_SECONDS", 0.2)
+    runner = kafka.KafkaRunner("000000000000", "us-east-1", NOWHERE)
+    records = [kafka_events.record_of(message(0, 1)), kafka_events.record_of(message(0, 2, b"x" * 800_000))]
+    runner.discard(Discarded(records, "RetryAttemptsExhausted", 1, Reply(failed=True)))
+    given_up, too_large, unreachable = [each.getMessage() for each in caplog.records]
+    assert "m-1 gives up 2 records from clicks-0:1 on: RetryAttemptsExhausted" in given_up
+    assert "m-1: clicks-0:2 not delivered to kafka://dead" in too_large
+    assert "too large" in too_large
+    assert "m-1: 1 records not delivered to kafka://dead" in unreachable
+
+
+NOWHERE = {
+    "UUID": "m-1",
+    "FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f",
+    "SelfManagedEventSource": {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": ["127.0.0.1:1"]}},
+    "Topics": ["clicks"],
+    "DestinationConfig": {"OnFailure": {"Destination": "kafka://dead"}},
+}
 
 
 # Settings and their validation.

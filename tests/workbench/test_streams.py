@@ -419,7 +419,8 @@ CLUSTER = {
             "InstanceType": "kafka.m7g.large",
             "ClientSubnets": [ref("Subneta"), ref("Subnetb")],
         },
-        ClientAuthentication={"Sasl": {"Iam": {"Enabled": True}}, "Unauthenticated": {"Enabled": True}},
+        # As a string, which CloudFormation takes, too: who reads it goes by the doors that it opened.
+        ClientAuthentication={"Sasl": {"Iam": {"Enabled": "true"}}, "Unauthenticated": {"Enabled": True}},
         EncryptionInfo={"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}},
     ),
     "Topic": resource(
@@ -450,6 +451,18 @@ class Clicks:
             value = json.dumps({"n": n, **more})
             producer.produce("clicks", value, f"k{n}", partition=n % 2, headers=[("origin", b"test")])
         assert producer.flush(10) == 0
+
+    def taken(self, topic: str) -> list[tuple[bytes | None, Any]]:
+        """What the first partition of a topic holds: each a key, and a value that is JSON."""
+        from confluent_kafka import Consumer, TopicPartition
+
+        consumer = Consumer({"bootstrap.servers": self.brokers, "group.id": "test"})
+        place = TopicPartition(topic, 0, 0)
+        _, end = consumer.get_watermark_offsets(place, timeout=10)
+        consumer.assign([place])
+        found = consumer.consume(end, timeout=10) if end else []
+        consumer.close()
+        return [(each.key(), json.loads(each.value() or "null")) for each in found]
 
 
 @pytest.fixture(scope="module")
@@ -565,6 +578,40 @@ def test_a_failed_batch_of_a_topic_is_retried_until_its_destination_takes_it(
     assert set(told["KafkaBatchInfo"]["recordsInfo"]) == {"clicks-0", "clicks-1"}
     clicks.produce([62])
     assert aws.processed("managed", lambda seen: bool(seen)) == [62]
+    aws.client("lambda").delete_event_source_mapping(UUID=mapping)
+
+
+def test_a_topic_as_the_destination_gets_each_record_and_one_that_it_cannot_take_blocks_nothing(
+    aws: Aws, clicks: Clicks
+) -> None:
+    aws.command("kafka/create_topic", name="events", topic="given-up", replication=2)
+    aws.function("told", "whole")
+    mapping = aws.map(
+        "told",
+        SelfManagedEventSource={"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": clicks.brokers.split(",")}},
+        Topics=["clicks"],
+        StartingPosition="LATEST",
+        BatchSize=1,
+        MaximumRetryAttempts=0,
+        DestinationConfig={"OnFailure": {"Destination": "kafka://given-up"}},
+        ProvisionedPollerConfig={"MinimumPollers": 1},
+    )
+    state = lambda: aws.client("lambda").get_event_source_mapping(UUID=mapping)["State"]  # noqa: E731
+    eventually(state, "the mapping to be enabled", holds=lambda state: state == "Enabled")
+    clicks.produce([70], poison=True)
+    clicks.produce([72], poison=True, padding="x" * 800_000)  # with its envelope more than a topic takes
+    clicks.produce([74])
+    assert aws.processed("told", lambda seen: bool(seen)) == [74]
+    [(key, told)] = clicks.taken("given-up")
+    assert key == b"k70"
+    assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+    assert told["requestContext"]["approximateInvokeCount"] == 1
+    [record] = told["payload"]["records"]["clicks-0"]
+    assert json.loads(base64.b64decode(record["value"])) == {"n": 70, "poison": True}
+    assert f"clicks-0:{record['offset'] + 1} not delivered to kafka://given-up" in (
+        aws.emulator.log_file.read_text()
+    )
+    aws.client("lambda").delete_event_source_mapping(UUID=mapping)
 
 
 # Queues, which MiniStack itself polls.

@@ -95,6 +95,8 @@ class Emulator:
     then removes `folder` itself when it is told to end.
     """
 
+    program: tuple[str, ...] = ("-m", "workbench.offline.gateway")  # what Python runs
+
     def __init__(self, folder: Path, *, port: int | None = None, keep: bool = False) -> None:
         self.folder = folder
         self.keep = keep
@@ -120,7 +122,7 @@ class Emulator:
         self.iam_log.touch()
         with open(self.log_file, "ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "workbench.offline.gateway"],
+                [sys.executable, *self.program],
                 env=self._environment(),
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL if self.keep else subprocess.PIPE,

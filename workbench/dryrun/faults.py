@@ -3,9 +3,9 @@
 Some are made with calls that AWS has too, and work there as they do offline. The others are made by our own
 offline AWS; elsewhere they raise `FaultUnavailable`, and `World.step` notes the step as not played.
 
-Those that strike calls, processes or the messages of a queue raise `AssertionError` at the end when they have
-struck none: a step that nothing happened to has proven nothing. What they yield, where they yield something, is a
-function that says how many they have struck so far.
+Those that strike calls, clocks, processes, WebSocket connections or the messages of a queue raise `AssertionError` at
+the end when they have struck none: a step that nothing happened to has proven nothing. What they yield, where they
+yield something, is a function that says how many they have struck so far.
 Numbers in brackets are cases of the catalogue of faults, docs/faults.md, which also names the test of each.
 """
 

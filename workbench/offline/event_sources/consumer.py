@@ -15,7 +15,7 @@ from workbench.offline.event_sources.delivery import (
 )
 from workbench.offline.event_sources.records import Clock, Record, Source
 from workbench.offline.event_sources.settings import Settings
-from workbench.offline.event_sources.tumbling import Invoke, Tumbling
+from workbench.offline.event_sources.tumbling import Invoke, Tumbling, window_of
 
 READ_AT_ONCE = 1_000
 
@@ -60,14 +60,11 @@ class ShardConsumer:
         firsts = [record.position for records in (*batches, self._assembly.records) for record in records[:1]]
         return min([self._next, *firsts])
 
-    @property
-    def idle(self) -> bool:
-        """Whether everything that was read is settled, and no window is open."""
-        gathered = self._deliveries.pending or self._assembly.records
-        return not gathered and self._tumbling.closes_in() is None
-
     def due_in(self) -> float | None:
-        """Seconds until `step` invokes something, after looking for new records; None when nothing is there."""
+        """Seconds until `step` invokes something, after looking for new records.
+
+        None when nothing is there: everything that was read is settled, and no window is open.
+        """
         waiting = self._deliveries.due_in()
         if waiting is not None:
             return waiting
@@ -94,17 +91,18 @@ class ShardConsumer:
 
     def _gather(self) -> None:
         """Read on until the batch is full or the shard has no more."""
-        while room := self._assembly.room(self._settings()):
+        settings = self._settings()
+        while room := self._assembly.room(settings):
             limit = min(room, READ_AT_ONCE) if self._lane[1] == 1 else READ_AT_ONCE
             records = self._source.read(self._next, limit)
             for record in records:
-                if not self._assembly.room(self._settings()) or not self._take(record):
+                if not self._assembly.room(settings) or not self._take(record, settings.tumbling):
                     return
                 self._next = record.position + 1
             if len(records) < limit:
                 return
 
-    def _take(self, record: Record) -> bool:
+    def _take(self, record: Record, tumbling: float) -> bool:
         """Gather the record, or pass over it; false when the batch has to go first."""
         if not self._is_mine(record) or not self._keep(record):
             return True
@@ -115,7 +113,7 @@ class ShardConsumer:
                 return False
             self._discard(Discarded([record], TOO_LARGE, 0, None))
             return True
-        if gathered and self._tumbling.window_of(record) != self._tumbling.window_of(gathered[0]):
+        if gathered and window_of(record, tumbling) != window_of(gathered[0], tumbling):
             self._assembly.close()
             return False
         return self._assembly.offer(record, self._clock())

@@ -18,6 +18,7 @@ import time
 from collections import deque
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from typing import Any
 
@@ -37,7 +38,6 @@ from workbench.offline.event_sources.on_failure import (
 from workbench.offline.event_sources.permissions import consumer_group
 from workbench.offline.event_sources.records import Record
 from workbench.offline.event_sources.responses import Reply
-from workbench.offline.event_sources.settings import destination_of
 
 log = logging.getLogger("event_sources")
 
@@ -122,21 +122,44 @@ class KafkaRunner(Runner):
         super().settled(records, left)
         functions.record_metric(self.mapping, "OffsetLag", float(self.waiting()), "Count")
 
-    def discard(self, discarded: Discarded) -> None:
-        """As for any stream; a Kafka topic as the destination gets each record by itself, with its payload."""
-        destination = destination_of(self.mapping)
+    def report(self, destination: str, discarded: Discarded) -> None:
+        """As for any stream; a Kafka topic gets each record by itself, with its payload."""
         if not destination.startswith(KAFKA_SCHEME):
-            super().discard(discarded)
+            super().report(destination, discarded)
             return
-        producer = client.Producer({"bootstrap.servers": self._brokers})
+        producer = client.Producer({"bootstrap.servers": self._brokers, "log_level": 2})
         for record in discarded.records:
-            event = self.event_of([record])
-            info = kafka_record_info(event, record)
-            document = invocation_record(discarded, self.mapping["FunctionArn"], info, time.time())
-            key = base64.b64decode(record.event["key"]) if "key" in record.event else None
-            value = json.dumps(document | {"payload": event})
-            producer.produce(destination.removeprefix(KAFKA_SCHEME), key=key, value=value)
-        producer.flush(CALL_SECONDS)
+            ended = partial(self._ended, destination, record)
+            try:
+                event = self.event_of([record])
+                info = kafka_record_info(event, record)
+                document = invocation_record(discarded, self.mapping["FunctionArn"], info, time.time())
+                producer.produce(
+                    destination.removeprefix(KAFKA_SCHEME),
+                    key=base64.b64decode(record.event["key"]) if "key" in record.event else None,
+                    value=json.dumps(document | {"payload": event}),
+                    on_delivery=ended,
+                )
+            except Exception as problem:  # whatever is wrong, the partition goes on
+                ended(problem)
+        if left := producer.flush(CALL_SECONDS):
+            log.error(
+                "event source mapping %s: %d records not delivered to %s within %.0f s",
+                self.mapping["UUID"],
+                left,
+                destination,
+                CALL_SECONDS,
+            )
+
+    def _ended(self, destination: str, record: Record, problem: object, _message: object = None) -> None:
+        if problem is not None:
+            log.error(
+                "event source mapping %s: %s not delivered to %s: %s",
+                self.mapping["UUID"],
+                record.identifier,
+                destination,
+                problem,
+            )
 
     def keeps(self, record: Record) -> bool:
         patterns = patterns_of(self.mapping)
@@ -243,7 +266,8 @@ class KafkaRunner(Runner):
 
     def _fill(self) -> None:
         """Put what was read into the batch, as far as it goes."""
-        while self._waiting and self._assembly.room(self.settings):
+        settings = self.settings
+        while self._waiting and self._assembly.room(settings):
             record = self._waiting[0]
             if record.size > PAYLOAD_LIMIT and not self._assembly.records:
                 self.discard(Discarded([record], TOO_LARGE, 0, None))

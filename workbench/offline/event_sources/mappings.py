@@ -133,7 +133,7 @@ class Runner(ABC):
             self.last = records
 
     def discard(self, discarded: Discarded) -> None:
-        """Send the record of what is given up to the mapping's destination, if it has one."""
+        """Say what is given up, in the log and to the mapping's destination, if it has one."""
         log.warning(
             "event source mapping %s gives up %d records from %s on: %s",
             self.mapping["UUID"],
@@ -141,9 +141,13 @@ class Runner(ABC):
             discarded.records[0].identifier,
             discarded.condition,
         )
-        destination = destination_of(self.mapping)
+        if destination := destination_of(self.mapping):
+            self.report(destination, discarded)
+
+    def report(self, destination: str, discarded: Discarded) -> None:
+        """Send the record of what is given up there; one that cannot be delivered is lost."""
         function = functions.configuration_of(self.mapping)
-        if not destination or function is None:
+        if function is None:
             return
         now = time.time()
         records = discarded.records
@@ -194,7 +198,7 @@ class _Consumed:
     def drained(self) -> bool:
         """Whether a shard that gets no more records has been delivered to its end."""
         return not any(lane.busy for lane in self.lanes) and all(
-            lane.consumer.due_in() is None and lane.consumer.idle for lane in self.lanes
+            lane.consumer.due_in() is None for lane in self.lanes
         )
 
 

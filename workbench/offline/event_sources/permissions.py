@@ -8,14 +8,12 @@ held, for it is AWS itself that uses them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ministack.core import lambda_runtime
 from ministack.core.arn import parse_arn
-from ministack.services import msk
 
 from workbench.offline.event_sources.settings import destination_of
 from workbench.offline.identity import Principal, allowed, may, principal_of, write_down
@@ -129,9 +127,12 @@ def _kafka_data(mapping: Mapping[str, Any], arn: str) -> Iterator[Need]:
 
 
 def _takes_iam(cluster_arn: str) -> bool:
-    authentication = (msk._clusters.get(cluster_arn) or {}).get("ClientAuthentication") or {}
-    lowered = json.dumps(authentication).lower().replace(" ", "")
-    return '"iam":{"enabled":true' in lowered
+    from workbench.offline.parts.msk import brokers_behind  # only where there is a cluster
+
+    try:
+        return any(door.name == "iam" for door in brokers_behind(cluster_arn).doors)
+    except ValueError:
+        return False  # no such cluster: whoever looks for its brokers says so
 
 
 def _to_report(mapping: Mapping[str, Any]) -> Iterator[Need]:

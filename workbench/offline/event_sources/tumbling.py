@@ -22,6 +22,11 @@ STATE_LIMIT = 1024 * 1024  # bytes
 Invoke = Callable[[Sequence[Record], dict[str, Any]], Reply]  # records, and what the event says besides
 
 
+def window_of(record: Record, seconds: float) -> int | None:
+    """The window that a record belongs to, of so many seconds; None where there are none."""
+    return int(record.arrived // seconds) if seconds else None
+
+
 class Tumbling:
     """The open window of one shard. `seconds()` is 0 where the mapping has no windows."""
 
@@ -33,10 +38,6 @@ class Tumbling:
         self._state: dict[str, Any] = {}
         self._too_large = False
 
-    def window_of(self, record: Record) -> int | None:
-        """The window that a record belongs to; None where there are none."""
-        return int(record.arrived // self._seconds()) if self._seconds() else None
-
     def ends_before(self, record: Record | None) -> bool:
         """Whether the open window has to be closed before `record` (None: nothing is there) may go."""
         if self._window is None:
@@ -44,7 +45,7 @@ class Tumbling:
         if self._too_large:
             return True
         if record is not None:
-            return self.window_of(record) != self._window
+            return window_of(record, self._seconds()) != self._window
         return not self._seconds() or self._clock() >= (self._window + 1) * self._seconds()
 
     def closes_in(self) -> float | None:
@@ -57,7 +58,7 @@ class Tumbling:
         """Invoke with the window's state, and keep the one that comes back."""
         if not self._seconds():
             return self._invoke(records, {})
-        self._window = self.window_of(records[0])
+        self._window = window_of(records[0], self._seconds())
         reply = self._invoke(records, self._fields(final=False))
         if reply.failed or not reply.reached:
             return reply

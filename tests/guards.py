@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from tests.assemblies import changed
+from tests.templates import Template
 from workbench.assembly import Assembly
 
-Template = dict[str, Any]
 Guard = tuple[Callable[[Template], None], Callable[[Assembly], None]]  # what takes it away, and who notices
 
 

@@ -178,6 +178,14 @@ def is_open(port: str | int) -> bool:
     return True
 
 
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended and nobody has waited for does not."""
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False
+
+
 def processes_of(group: int) -> list[str]:
     """The command lines of a process group."""
     listed = subprocess.run(

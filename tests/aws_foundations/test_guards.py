@@ -12,7 +12,8 @@ from typing import Any
 from tests import test_every_blueprint as contract
 from tests.assemblies import changed
 from tests.conftest import Synthesized
-from tests.guards import Guard, Template, assert_missed, for_each, of_type, remove
+from tests.guards import Guard, assert_missed, for_each, of_type, remove
+from tests.templates import Template
 from workbench.assembly import Assembly
 from workbench.review.reachability import INTERNET, Reachability, Way
 
@@ -86,13 +87,37 @@ def test_a_guard_of_the_template_taken_away_turns_its_test_red(
 
 def test_a_private_subnet_has_no_route_in_from_outside(synthesized: Synthesized) -> None:
     reachability = Reachability(synthesized("aws_foundations", 1_000, "production"))
-    standings = reachability.subnets()
-    assert {name.split("/")[2].rstrip("123"): standing for name, standing in standings.items()} == {
-        "PublicSubnet": "public",
-        "PrivateSubnet": "private",
-        "IsolatedSubnet": "isolated",
-    }
+    assert _standings(reachability) == [
+        *[("IsolatedSubnet", "isolated")] * 3,
+        *[("PrivateSubnet", "private")] * 3,
+        *[("PublicSubnet", "public")] * 3,
+    ]
     assert reachability.from_outside() == [Way(INTERNET, "Web/Balancer", "80")]
+
+
+def test_a_private_subnet_whose_way_out_is_the_internets_own_would_be_public(
+    synthesized: Synthesized, tmp_path: Path
+) -> None:
+    def open_one(template: Template) -> None:
+        for name, route in template["Resources"].items():
+            if route["Type"] == "AWS::EC2::Route" and "PrivateSubnet1" in name:
+                del route["Properties"]["NatGatewayId"]
+                [gateway] = [
+                    name
+                    for name, each in template["Resources"].items()
+                    if each["Type"] == "AWS::EC2::InternetGateway"
+                ]
+                route["Properties"]["GatewayId"] = {"Ref": gateway}
+
+    opened = Assembly.load(changed(synthesized("aws_foundations", 1_000, "production"), tmp_path, open_one))
+    assert ("PrivateSubnet", "public") in _standings(Reachability(opened))
+
+
+def _standings(reachability: Reachability) -> list[tuple[str, str]]:
+    """Each subnet's kind by its name, and what its routes make of it."""
+    return sorted(
+        (name.split("/")[2].rstrip("123"), standing) for name, standing in reachability.subnets().items()
+    )
 
 
 def test_with_its_database_open_and_outside_it_would_have_one(

@@ -13,7 +13,8 @@ import pytest
 
 from tests import test_every_blueprint as contract
 from tests.conftest import Synthesized
-from tests.guards import Guard, Template, assert_missed, for_each, of_type, remove
+from tests.guards import Guard, assert_missed, for_each, of_type, remove
+from tests.templates import Template
 from workbench.errors import NotPriced
 from workbench.review import cost, registry
 from workbench.review.prices import PriceBook

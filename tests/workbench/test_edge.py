@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from workbench.offline.edge import CachePolicy, EdgeCache, seconds_kept
+from workbench.offline.edge import CachePolicy, EdgeCache, seconds_kept, varying
 
 pytestmark = pytest.mark.fast
 
@@ -45,6 +45,13 @@ def test_a_response_is_kept_as_long_as_cloudfront_keeps_it(
 def test_the_distribution_can_tell_the_edge_not_to_keep_errors() -> None:
     assert seconds_kept(404, {"cache-control": "no-store"}, AS_TOLD, {404: 0.0}) == 0
     assert seconds_kept(404, {}, AS_TOLD, {404: 300.0}) == 300
+
+
+@pytest.mark.parametrize(("behaviour", "told_apart"), [("all", True), ("whitelist", True), ("none", False)])
+def test_cookies_tell_responses_apart_where_the_policy_says_so(behaviour: str, told_apart: bool) -> None:
+    policy = {"Parameters": {"CookiesConfig": {"CookieBehavior": behaviour}}}
+    one, other = (varying(policy, "", {"cookie": f"session={name}"}) for name in ("alice", "bob"))
+    assert (one != other) is told_apart
 
 
 def test_what_is_kept_is_given_until_its_time_and_then_forgotten() -> None:

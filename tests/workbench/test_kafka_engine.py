@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
+import os
+import signal
 import socket
 import ssl
 import struct
@@ -11,6 +14,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -26,6 +30,7 @@ from tests.offline import (
     create_stack,
     delete_stack,
     eventually,
+    is_alive,
     is_open,
     session_keys,
     update_stack,
@@ -34,6 +39,7 @@ from tests.templates import allow
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.offline.engines.kafka import Kafka
+from workbench.offline.engines.kafka_groups import Group, Member
 from workbench.offline.engines.kafka_topics import NO_BROKER
 
 STACK = "streams"
@@ -111,6 +117,12 @@ TEMPLATE = {
         },
     },
     "Outputs": {"Cluster": {"Value": {"Ref": "Cluster"}}, "Serverless": {"Value": {"Ref": "Serverless"}}},
+}
+BROKER_SETTINGS = {
+    "auto.create.topics.enable": "false",
+    "num.partitions": "1",
+    "default.replication.factor": "2",
+    "min.insync.replicas": "1",
 }
 ALL_OF_A_PRODUCER = ("Connect", "DescribeTopic", "WriteData")
 ALL_OF_A_CONSUMER = ("Connect", "DescribeTopic", "ReadData", "DescribeGroup", "AlterGroup")
@@ -315,7 +327,7 @@ def positions(consumer: Consumer) -> list[TopicPartition]:
     """Where a consumer will read on; librdkafka knows it once it has asked the leader."""
     found = []
     for each in consumer.assignment():
-        low, high = consumer.get_watermark_offsets(each, timeout=WITHIN)
+        low, high = consumer.get_watermark_offsets(each, cached=True)
         found.append(TopicPartition(each.topic, each.partition, high if low >= 0 else -1))
     return found
 
@@ -380,13 +392,7 @@ def test_a_write_to_all_replicas_is_refused_while_too_few_are_up(
 
 
 def test_the_loss_of_a_zone_takes_its_brokers_down_and_its_return_brings_back_those_alone() -> None:
-    settings = {
-        "auto.create.topics.enable": "false",
-        "num.partitions": "1",
-        "default.replication.factor": "2",
-        "min.insync.replicas": "1",
-    }
-    cluster = Kafka("six", "arn:of:six", ("a", "b", "c") * 2, ("a", "b", "c") * 2, settings)
+    cluster = Kafka("six", "arn:of:six", ("a", "b", "c") * 2, ("a", "b", "c") * 2, BROKER_SETTINGS)
     cluster.start()
     try:
         cluster.create_topic("t", 6)
@@ -400,6 +406,58 @@ def test_the_loss_of_a_zone_takes_its_brokers_down_and_its_return_brings_back_th
         assert {each.leader for each in cluster.topics["t"].partitions} == {NO_BROKER}
     finally:
         cluster.delete()
+
+
+def test_deleting_works_though_the_brokers_died(room: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("workbench.offline.engines.kafka.LOST_ZONES", {"b"})
+    cluster = Kafka("three", "arn:of:three", ("a", "b", "c"), ("a", "b", "c"), BROKER_SETTINGS)
+    cluster.start()
+    assert cluster.up == {1, 3}, "one of them stands in a lost zone"
+    os.kill(cluster.pids[0], signal.SIGKILL)
+    eventually(lambda: not is_alive(cluster.pids[0]), "the brokers' end")
+    with pytest.raises(RuntimeError, match="the brokers of the Kafka cluster three ended"):
+        cluster.create_topic("t", 1)
+    cluster.delete()
+    assert cluster.pids == []
+
+
+def test_a_write_without_acknowledgement_is_not_answered(plain: dict[str, Any]) -> None:
+    host, _, port = plain["bootstrap.servers"].partition(",")[0].partition(":")
+    unacknowledged = struct.pack(">hhihhhii", 0, 3, 1, -1, -1, 0, 1000, 0)
+    offsets = struct.pack(">hhihii", 2, 1, 2, -1, -1, 0)
+    with (
+        socket.create_connection((host, int(port)), timeout=WITHIN) as connection,
+        connection.makefile("rwb") as stream,
+    ):
+        for request in (unacknowledged, offsets):
+            stream.write(struct.pack(">i", len(request)) + request)
+        stream.flush()
+        _, correlation = struct.unpack(">ii", stream.read(8))
+    assert correlation == 2
+
+
+def test_a_group_that_was_left_keeps_nothing_of_the_rebalance_that_it_waited_for() -> None:
+    async def leave_and_come_again() -> Group:
+        group = Group("g")
+
+        def member(rebalance: float) -> Member:
+            return Member("", None, session=30, rebalance=rebalance, protocols={"range": b""})
+
+        async def settle(*members: Member) -> None:
+            await asyncio.gather(*(group.join(each, "consumer") for each in members))
+            await group.sync(group.leader, group.generation, {})
+
+        one, other = member(0.2), member(0.2)
+        await settle(one, other)
+        group.leave([one.id])
+        group.leave([other.id])
+        assert group.state == "Empty"
+        await settle(member(30))
+        await asyncio.sleep(0.3)  # the time that the two who left would have had to join again
+        return group
+
+    group = asyncio.run(leave_and_come_again())
+    assert (group.state, len(group.members)) == ("Stable", 1)
 
 
 # Who may come in, and what for.

@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import urllib3
@@ -18,13 +19,13 @@ from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from lambdas.shared.kubernetes import Kubernetes, KubernetesError, token
-from tests.offline import deployed, eventually, session_keys, update_stack
+from tests.offline import deployed, eventually, is_open, session_keys, update_stack
 from tests.templates import ANYBODY, allow, get_att, policy, ref, resource, template
 from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http, Response
 from workbench.offline import images
-from workbench.offline.engines import free_port, program
+from workbench.offline.engines import free_port, kubernetes_ingress, program
 from workbench.offline.engines.kubernetes_nodes import Node
 from workbench.offline.engines.kubernetes_objects import Objects
 from workbench.offline.engines.kubernetes_pods import Pod, pre_stop_seconds
@@ -120,6 +121,29 @@ def test_access_entries_need_an_authentication_mode_that_has_them(
             eks.create_access_entry(clusterName="config-map", principalArn=stack["Viewer"])
     finally:
         eks.delete_cluster(name="config-map")
+
+
+def test_clusters_of_one_name_in_two_regions_are_two(
+    emulator: Emulator, control: Control, stack: dict[str, str]
+) -> None:
+    here, there = (emulator.endpoint.client("eks", region) for region in ("us-east-1", "eu-west-1"))
+    request = {"version": VERSION, "roleArn": stack["Admin"], "resourcesVpcConfig": {}}
+    ends = [each.create_cluster(name="twin", **request)["cluster"]["endpoint"] for each in (here, there)]
+    try:
+        assert {"twin", "twin.eu-west-1"} <= control.call("kubernetes/list").keys()
+        here.delete_cluster(name="twin")
+        assert [is_open(str(urlsplit(each).port)) for each in ends] == [False, True]
+    finally:
+        there.delete_cluster(name="twin")
+    assert not is_open(str(urlsplit(ends[1]).port))
+
+
+def test_a_load_balancer_whose_listener_was_refused_is_taken_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(kubernetes_ingress, "_call", lambda action, **_: asked.append(action))
+    balancer = kubernetes_ingress.Balancer("arn", "host")
+    kubernetes_ingress.Ingresses("c", "0", "us-east-1", Objects(VERSION))._take_away(balancer)
+    assert asked == ["DeleteLoadBalancer"]
 
 
 # Who may do what at the API server.

@@ -6,37 +6,18 @@ import asyncio
 import socket
 import ssl
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from workbench.dryrun.emulator import _write_certificates
 from workbench.offline import certificates
 from workbench.offline.engines import listeners
 from workbench.offline.engines.listeners import Listener
-from workbench.offline.surroundings import LOOPBACK, surroundings
+from workbench.offline.surroundings import LOOPBACK
 
 pytestmark = pytest.mark.fast
 
 FURTHER = "127.0.0.2"
-
-
-@pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The surroundings of an offline AWS, without one."""
-    certificate, bundle = _write_certificates(tmp_path)
-    place = {"GATEWAY_PORT": "1", "TMPDIR": str(tmp_path)}
-    for name, value in (place | {"AWS_CA_BUNDLE": bundle, "MINISTACK_SSL_CERT": certificate}).items():
-        monkeypatch.setenv(name, value)
-    _forget()
-    yield tmp_path
-    _forget()
-
-
-def _forget() -> None:
-    for each in (surroundings, certificates.server_tls, certificates._authority):
-        each.cache_clear()
 
 
 async def _echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.offline import create_stack, delete_stack
+from tests.offline import ACCOUNT, create_stack, delete_stack, deployed, update_stack
 from tests.templates import allow, get_att, policy, ref, resource, template
 from workbench.dryrun.emulator import Emulator
 from workbench.offline.stand_ins import compute, network, records
@@ -166,6 +166,50 @@ def test_deleting_the_stack_takes_it_all_away(made: Outputs, emulator: Emulator)
     assert client("iam").list_open_id_connect_providers()["OpenIDConnectProviderList"] == []
     assert client("resource-groups").list_groups()["GroupIdentifiers"] == []
     assert client("route53").list_health_checks()["HealthChecks"] == []
+
+
+# What has a name of its own, each with a property that CloudFormation changes without another resource.
+CHANGED: dict[str, dict[str, Any]] = {
+    "AclEntry": {"RuleAction": "deny"},
+    "Addresses": {"Addresses": ["198.51.100.0/24"]},
+    "Patterns": {"RegularExpressionList": ["^/secret"]},
+    "Trail": {"IsMultiRegionTrail": True},
+    "Budget": {
+        "Budget": {
+            "BudgetType": "COST",
+            "TimeUnit": "MONTHLY",
+            "BudgetLimit": {"Amount": 20, "Unit": "USD"},
+        }
+    },
+    "Archive": {"EventPattern": {"source": ["b"]}},
+    "Connection": {"Description": "another"},
+    "Belonging": {"Description": "another"},
+    "Door": {"Tags": [{"Key": "Name", "Value": "another"}]},
+    "Capacity": {"Tags": [{"Key": "Name", "Value": "another"}]},
+    "Provider": {"ClientIdList": ["another"]},
+}
+
+
+def test_what_has_a_name_can_be_changed(emulator: Emulator) -> None:
+    around = ("Vpc", "Acl", "TrailBucket", "Bus")
+    before = {name: each for name, each in _resources().items() if name in (*around, *CHANGED)}
+    after = {
+        name: {**each, "Properties": each["Properties"] | CHANGED.get(name, {})}
+        for name, each in before.items()
+    }
+    outputs = {name: ref(name) for name in ("Acl", "Archive", "Budget")}
+    with deployed(emulator.endpoint, "changing", template(before, outputs)) as made:
+        update_stack(emulator.endpoint, "changing", template(after, outputs))
+        client = emulator.endpoint.client
+        [acl] = client("ec2").describe_network_acls(NetworkAclIds=[made["Acl"]])["NetworkAcls"]
+        assert [(each["RuleNumber"], each["RuleAction"]) for each in acl["Entries"]] == [(100, "deny")]
+        [budget] = client("budgets").describe_budgets(AccountId=ACCOUNT)["Budgets"]
+        assert (budget["BudgetName"], float(budget["BudgetLimit"]["Amount"])) == (made["Budget"], 20)
+        [listed] = client("wafv2").list_ip_sets(Scope="REGIONAL")["IPSets"]
+        which = {"Name": listed["Name"], "Id": listed["Id"], "Scope": "REGIONAL"}
+        assert client("wafv2").get_ip_set(**which)["IPSet"]["Addresses"] == ["198.51.100.0/24"]
+        archive = client("events").describe_archive(ArchiveName=made["Archive"])
+        assert json.loads(archive["EventPattern"]) == {"source": ["b"]}
 
 
 def _resources() -> dict[str, Any]:

@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import ssl
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,9 @@ from tests.offline import (
 )
 from tests.templates import allow, get_att, policy, ref, resource, template
 from workbench.dryrun.control import CommandRefused, Control
-from workbench.dryrun.emulator import Emulator, _write_certificates
+from workbench.dryrun.emulator import Emulator
 from workbench.offline.engines import free_port
 from workbench.offline.engines.postgres import Node, Postgres
-from workbench.offline.surroundings import surroundings
 
 # pg8000 leaves the socket of a login that was refused to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
@@ -387,23 +388,6 @@ def test_two_databases_made_through_the_api_do_not_know_of_each_other(emulator: 
 
 
 @pytest.fixture
-def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The surroundings of an offline AWS, without one."""
-    certificate, bundle = _write_certificates(tmp_path)
-    names = {
-        "GATEWAY_PORT": "1",
-        "TMPDIR": str(tmp_path),
-        "AWS_CA_BUNDLE": bundle,
-        "MINISTACK_SSL_CERT": certificate,
-    }
-    for name, value in names.items():
-        monkeypatch.setenv(name, value)
-    surroundings.cache_clear()
-    yield tmp_path
-    surroundings.cache_clear()
-
-
-@pytest.fixture
 def database(room: Path) -> Iterator[Callable[[list[Node]], Postgres]]:
     made: list[Postgres] = []
 
@@ -456,6 +440,37 @@ def test_a_killed_server_starts_again_and_leaves_no_shared_memory(
     eventually(lambda: segment not in _shared_memory(), "the end of its shared memory")
     stock.start()
     assert stock.query("SELECT lamps FROM shelf", database="stock") == [["7"]]
+
+
+def test_a_snapshot_of_a_busy_database_has_what_was_committed_before(
+    database: Callable[[list[Node]], Postgres], room: Path
+) -> None:
+    stock = database([Node("stock", f"{REGION}a")])
+    stock.query("CREATE TABLE shelf (lamps int)", database="stock")
+    over = threading.Event()
+
+    def be_busy() -> None:
+        while not over.is_set():
+            stock.query("CREATE TEMP TABLE t AS SELECT 1; DROP TABLE t; CHECKPOINT", database="stock")
+
+    with ThreadPoolExecutor(1) as pool:
+        busy = pool.submit(be_busy)
+        try:
+            for number in range(10):
+                stock.query(f"INSERT INTO shelf VALUES ({number})", database="stock")
+                stock.copy_to(room / f"snapshot-{number}")
+        finally:
+            over.set()
+            busy.result(20)
+    for number in (0, 9):
+        restored = Postgres(f"restored-{number}", port=free_port(), nodes=[Node("restored", f"{REGION}a")])
+        try:
+            snapshot = room / f"snapshot-{number}"
+            restored.create(MASTER, "secret", "stock", tokens=False, snapshot=snapshot)
+            found = restored.query("SELECT count(*) FROM shelf", database="stock")
+            assert found == [[str(number + 1)]]
+        finally:
+            restored.remove()
 
 
 def test_a_setting_that_the_server_cannot_have_is_said_in_its_words(room: Path) -> None:

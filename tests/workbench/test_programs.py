@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import os
 import signal
+import time
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from tests.offline import deployed, eventually
+from tests.offline import deployed, eventually, is_alive
 from tests.templates import allow, get_att, policy, ref, resource, template
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http, Response
 from workbench.errors import DryRunFailed, Misuse
-from workbench.offline.images import containers_of, program_of, read_image
+from workbench.offline.engines.program import Program, _with_descendants
+from workbench.offline.images import Image, containers_of, program_of, read_image
+from workbench.offline.parts import tasks
 from workbench.offline.parts.load_balancers import matches
 
 FOLDER = Path(__file__).parent / "program"
@@ -149,7 +154,7 @@ def test_a_terminated_instance_takes_its_program_with_it_and_is_replaced(
     victim = _instances(emulator, web)[0]["InstanceId"]
     before = set(_pids(http, web))
     emulator.endpoint.client("ec2").terminate_instances(InstanceIds=[victim])
-    eventually(lambda: sum(_alive(pid) for pid in before) == 2, "its program to end")
+    eventually(lambda: sum(is_alive(pid) for pid in before) == 2, "its program to end")
     eventually(lambda: _states(emulator, web) == ["healthy"] * 3, "another instance")
     assert victim not in {each["InstanceId"] for each in _instances(emulator, web)}
 
@@ -240,7 +245,7 @@ def test_a_service_runs_its_tasks_in_its_subnets_under_their_role(
         eventually(lambda: len(set(_pids(http, outputs))) == 1, "one task")
         pids = set(_pids(http, outputs)) - {0}
         assert pids
-    assert not any(_alive(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
 
 
 def test_a_service_whose_image_is_no_program_fails_with_the_reason(emulator: Emulator) -> None:
@@ -283,7 +288,7 @@ def test_deleting_the_stack_leaves_no_program(emulator: Emulator, http: Http) ->
         eventually(lambda: _states(emulator, outputs) == ["healthy"] * 3, "three healthy targets")
         pids = set(_pids(http, outputs))
         assert len(pids) == 3
-    assert not any(_alive(pid) for pid in pids)
+    assert not any(is_alive(pid) for pid in pids)
 
 
 # What an image is, and what user data starts.
@@ -592,9 +597,37 @@ def _pid_after(http: Http, outputs: dict[str, str], path: str) -> int:
     return order[0]
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
+# By themselves.
+
+
+def test_a_program_that_is_closed_leaves_no_children(room: Path) -> None:
+    script = "import subprocess as s; child = s.Popen(['sleep', '300']); print('started', flush=True); child.wait()"
+    image = Image(room, ("python3", "-c", script), ())
+    running = Program(image, {}, name="i-1", role_arn=None, zone="us-east-1a", private_ip="10.255.1.4")
+    (room / "programs").mkdir(exist_ok=True)
+    running.launch()
+    eventually(lambda: "started" in running.log_file.read_text(), "its child")
+    [parent, child] = _with_descendants(running.pids[0])
+    running.close()
+    assert not is_alive(parent)
+    eventually(lambda: not is_alive(child), "the end of its child")
+
+
+def test_tasks_of_a_service_that_die_young_wait_and_no_others_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(tasks, "_deaths", Counter())
+    monkeypatch.setattr(tasks, "time", SimpleNamespace(sleep=pauses.append, monotonic=time.monotonic))
+    start = tasks._after_a_pause(lambda task: None)
+    fail = tasks._counting_deaths(lambda task: None)
+
+    def pause_after_deaths(group: str, definition: str, then: str) -> float:
+        for _ in range(3):
+            task = {"clusterArn": "one", "group": group, "taskDefinitionArn": definition}
+            start(task)
+            fail(task)
+        start({"clusterArn": "one", "group": group, "taskDefinitionArn": then})
+        return pauses[-1]
+
+    assert pause_after_deaths("service:web", "web:1", "web:1") > 0
+    assert pause_after_deaths("service:app", "app:1", "app:2") == 0, "a new definition begins anew"
+    assert pause_after_deaths("", "job:1", "job:1") == 0, "what is run once may end as soon as it likes"

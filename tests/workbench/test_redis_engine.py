@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +16,11 @@ from redis.backoff import ConstantBackoff
 from redis.cluster import RedisCluster
 from redis.retry import Retry
 
-from tests.offline import create_role, create_stack, delete_stack, is_open, session_keys
+from tests.offline import create_role, create_stack, delete_stack, eventually, is_open, session_keys
 from tests.templates import allow
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
-from workbench.offline.engines.redis import Redis
+from workbench.offline.engines.redis import Redis, User
 
 TOKEN = "a-token-of-sixteen"
 STACK = "caches"
@@ -263,6 +265,46 @@ def test_a_zone_takes_a_single_node_down_and_a_group_with_failover_goes_on(tmp_p
     finally:
         for each in (single, group):
             each.delete()
+
+
+def test_users_that_the_server_refuses_leave_those_that_there_were(tmp_path: Path) -> None:
+    cache = Redis("node", tmp_path / "node", zones=("a",))
+    cache.start()
+    try:
+        with pytest.raises(ValueError, match="nonsense"):
+            cache.change_users((User("default", access="on ~* +@nonsense"),))
+        cache.stop()
+        cache.start()
+        assert redis.Redis(port=cache.port).ping()
+    finally:
+        cache.delete()
+
+
+def test_a_server_that_died_starts_again(tmp_path: Path) -> None:
+    cache = Redis("node", tmp_path / "node", zones=("a",))
+    cache.start()
+    try:
+        os.kill(cache.pids[0], signal.SIGKILL)
+        eventually(lambda: not is_open(cache.port), "the server's end")
+        cache.start()
+        assert redis.Redis(port=cache.port).ping()
+    finally:
+        cache.delete()
+
+
+def test_a_cache_made_while_its_zone_is_lost_waits_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workbench.offline.engines.redis.LOST_ZONES", {"a"})
+    cache = Redis("node", tmp_path / "node", zones=("a",))
+    try:
+        cache.change_users((User("default"),))
+        cache.start()
+        assert not is_open(cache.port)
+        assert cache.restore_zone("a") == ["node"]
+        assert is_open(cache.port)
+    finally:
+        cache.delete()
 
 
 def test_deleting_the_stack_ends_the_servers_and_removes_their_files(

@@ -25,7 +25,7 @@ from workbench.offline.database_records import (
     status_of,
     writer_of,
 )
-from workbench.offline.engines import RUNNING, free_name, free_port
+from workbench.offline.engines import LOST_ZONES, RUNNING, free_name, free_port
 from workbench.offline.engines.postgres import SETTINGS_TAKEN, Node, Postgres
 from workbench.offline.engines.postgres_front import HOST, Authorize, Endpoint, further_address
 from workbench.offline.identity import NotSigned, Presigned, allowed, signer_of
@@ -231,7 +231,8 @@ def _place_members(database: Database, members: dict[str, Record], *, promotable
         if name not in database.members:
             database.members.add(name)
             if name not in {each.name for each in engine.nodes}:
-                engine.nodes.append(Node(name, member["AvailabilityZone"], promotable))
+                zone = member["AvailabilityZone"]
+                engine.nodes.append(Node(name, zone, promotable, lost=zone in LOST_ZONES))
             engine.front_ends[name] = Endpoint(
                 engine,
                 LOOPBACK,

@@ -7,6 +7,7 @@ in the CloudFront Developer Guide.
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Callable, Mapping
@@ -89,3 +90,17 @@ class EdgeCache:
         if seconds > 0:
             now = self.clock()
             self._kept[key] = (now, now + seconds, response)
+
+
+def varying(config: dict[str, Any], raw_query: str, headers: dict[str, Any]) -> object:
+    """What besides the path makes two requests different objects, by the policy's key settings."""
+    parameters = config.get("Parameters") or config.get("ParametersInCacheKeyAndForwardedToOrigin") or {}
+    text = json.dumps(parameters, sort_keys=True, default=str).lower()
+    cookies_count = '"cookiebehavior"' in text and '"cookiebehavior": "none"' not in text
+    named = sorted(
+        (name, str(value))
+        for name, value in headers.items()
+        if f'"{name.lower()}"' in text or (cookies_count and name.lower() == "cookie")
+    )
+    queries_count = '"querystringbehavior": "none"' not in text
+    return (raw_query if queries_count else "", tuple(named))

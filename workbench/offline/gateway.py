@@ -37,7 +37,7 @@ from ministack.services import apigateway, cloudfront, cloudwatch_logs, lambda_s
 from ministack.services.cloudformation import provisioners
 
 from workbench.offline import control, parts, stand_ins
-from workbench.offline.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept
+from workbench.offline.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept, varying
 from workbench.offline.forkserver import ForkServer
 from workbench.offline.identity import write_down
 
@@ -193,7 +193,7 @@ def cache_at_the_edge() -> None:
         if policy is None or method not in CACHED_METHODS:
             return await forward(dist, method, path, raw_uri, raw_query, headers, *rest)
         config = policy["Config"]
-        key = (dist["Id"], method, raw_uri, _varying(config, raw_query, headers))
+        key = (dist["Id"], method, raw_uri, varying(config, raw_query, headers))
         if found := kept_responses.get(key):
             (status, kept, body), age = found
             return status, {**kept, "X-Cache": "Hit from cloudfront", "Age": str(age)}, body
@@ -205,15 +205,6 @@ def cache_at_the_edge() -> None:
         return response
 
     cloudfront.handle_viewer_request = handle
-
-
-def _varying(config: dict[str, Any], raw_query: str, headers: dict[str, Any]) -> object:
-    """What besides the path makes two requests different objects, by the policy's key settings."""
-    parameters = config.get("Parameters") or config.get("ParametersInCacheKeyAndForwardedToOrigin") or {}
-    text = json.dumps(parameters, sort_keys=True, default=str).lower()
-    named = sorted((name, str(value)) for name, value in headers.items() if f'"{name.lower()}"' in text)
-    queries_count = '"querystringbehavior": "none"' not in text
-    return (raw_query if queries_count else "", tuple(named))
 
 
 def _error_seconds(dist: dict[str, Any]) -> dict[int, float]:

@@ -28,12 +28,13 @@ import json
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from workbench.offline.engines import RUNNING
+from workbench.offline.engines import LOST_ZONES, RUNNING
 from workbench.offline.engines.kafka_front import INSIDE, Conversation, Door
 from workbench.offline.engines.kafka_groups import Group
 from workbench.offline.engines.kafka_topics import NO_BROKER, Partition, Topic, TopicRefused
@@ -69,7 +70,7 @@ class Kafka:
         self.topics: dict[str, Topic] = {}
         self.up: set[int] = set()
         self._stopped: set[int] = set(self.brokers)  # each by itself, wherever it stands
-        self._lost: set[str] = set()  # zones
+        self._lost = set(LOST_ZONES)
         self._coordinators: dict[tuple[str, str], int] = {}
         self.groups: dict[str, Group] = {}
         self.written = asyncio.Event()  # the next write, or change of leaders
@@ -113,7 +114,8 @@ class Kafka:
                 self._process.wait()
                 for stream in (self._process.stdin, self._process.stdout):
                     if stream is not None:
-                        stream.close()
+                        with suppress(OSError):  # what was never read by a process that has ended
+                            stream.close()
                 self._process, self.pids = None, []
             self.up.clear()
 
@@ -210,7 +212,7 @@ class Kafka:
                 return NO_BROKER
             chosen = sorted(self.up)[sum(key.encode()) % len(self.up)]
             if kind == "transaction":
-                self._order("coordinator", kind, key, chosen)
+                self._order("coordinator", key, chosen)
             self._coordinators[kind, key] = chosen
             return chosen
 
@@ -287,8 +289,9 @@ class Kafka:
         with self._changing:
             if self._process is None or self._process.stdin is None:
                 raise RuntimeError(f"the Kafka cluster {self.name} was deleted")
-            self._process.stdin.write(json.dumps(words) + "\n")
-            self._process.stdin.flush()
+            with suppress(OSError):  # of a process that has ended, which its reply will tell
+                self._process.stdin.write(json.dumps(words) + "\n")
+                self._process.stdin.flush()
             if error := self._reply().get("error"):
                 raise RuntimeError(f"Kafka cluster {self.name}: {error}")
 

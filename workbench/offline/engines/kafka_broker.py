@@ -7,7 +7,7 @@ then answers each line of JSON on its standard input with one on its standard ou
 The commands, each an array:
 
     ["down", broker]   ["up", broker]   ["topic", name, partitions]   ["delete", name]
-    ["leader", topic, partition, broker or -1]   ["coordinator", "group" or "transaction", key, broker]
+    ["leader", topic, partition, broker or -1]   ["coordinator", transaction, broker]
 
 It ends with its standard input, and all records with it: they are in its memory.
 """
@@ -23,7 +23,6 @@ from pathlib import Path
 from typing import Any
 
 _PRODUCER = 0
-_GROUP_WAITS_MS = 100  # for further members, before a group's first assignment; Kafka's own default is 3 s
 _pointer, _text, _number = ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int
 
 # Result and arguments of each function, from librdkafka's rdkafka_mock.h.
@@ -34,7 +33,6 @@ _SIGNATURES: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "rd_kafka_err2str": (_text, (_number,)),
     "rd_kafka_mock_cluster_new": (_pointer, (_pointer, _number)),
     "rd_kafka_mock_cluster_bootstraps": (_text, (_pointer,)),
-    "rd_kafka_mock_group_initial_rebalance_delay_ms": (None, (_pointer, ctypes.c_int32)),
     "rd_kafka_mock_broker_set_rack": (_number, (_pointer, ctypes.c_int32, _text)),
     "rd_kafka_mock_broker_set_down": (_number, (_pointer, ctypes.c_int32)),
     "rd_kafka_mock_broker_set_up": (_number, (_pointer, ctypes.c_int32)),
@@ -73,7 +71,6 @@ class Cluster:
         self._cluster = client and self._library.rd_kafka_mock_cluster_new(client, len(racks))
         if not self._cluster:
             raise ValueError(f"librdkafka made no cluster: {words.value.decode()}")
-        self._library.rd_kafka_mock_group_initial_rebalance_delay_ms(self._cluster, _GROUP_WAITS_MS)
         for broker, rack in enumerate(racks, 1):
             self._call("broker_set_rack", broker, rack.encode())
 
@@ -90,8 +87,8 @@ class Cluster:
             "topic": lambda name, partitions: self._call("topic_create", name.encode(), partitions, 1),
             "delete": lambda name: self._call("topic_delete", name.encode()),
             "leader": lambda topic, *place: self._call("partition_set_leader", topic.encode(), *place),
-            "coordinator": lambda kind, key, broker: self._call(
-                "coordinator_set", kind.encode(), key.encode(), broker
+            "coordinator": lambda transaction, broker: self._call(
+                "coordinator_set", b"transaction", transaction.encode(), broker
             ),
         }
 

@@ -146,6 +146,7 @@ class Group:
     def _prepare(self) -> None:
         """Begin a rebalance, or see whether the one that goes on is complete."""
         if not self.members:
+            self._wait_no_longer()
             self.state = "Empty"
         elif self.state == "Empty":
             self._gather(_FIRST_MEMBERS_WITHIN)
@@ -161,12 +162,16 @@ class Group:
         for each in self.members.values():
             if each.synced is not None and not each.synced.done():
                 each.synced.set_result(REBALANCING)
+        self._wait_no_longer()
         self._joining = asyncio.get_running_loop().call_later(seconds, self._complete)
 
-    def _complete(self) -> None:
+    def _wait_no_longer(self) -> None:
         if self._joining is not None:
             self._joining.cancel()
             self._joining = None
+
+    def _complete(self) -> None:
+        self._wait_no_longer()
         self._fresh = False
         self.members = {name: each for name, each in self.members.items() if each.joined is not None}
         if not self.members:

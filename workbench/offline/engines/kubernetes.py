@@ -26,7 +26,7 @@ from ministack.services import eks
 
 from workbench.offline.control import Refused, command
 from workbench.offline.engine_commands import engine_called
-from workbench.offline.engines import RUNNING
+from workbench.offline.engines import RUNNING, free_name
 from workbench.offline.engines import program as programs
 from workbench.offline.engines.kubernetes_access import Access
 from workbench.offline.engines.kubernetes_deployments import (
@@ -98,6 +98,10 @@ class Cluster:
         self._loop: threading.Thread | None = None
         self._acting = threading.RLock()
         self._problem = ""
+
+    def stands_for(self, name: str, account: str, region: str) -> bool:
+        """Whether it is the engine of that cluster: regions may have clusters of one name."""
+        return (self.name, self.account, self.region) == (name, account, region)
 
     @property
     def url(self) -> str:
@@ -322,24 +326,36 @@ def launch(name: str, version: str, account: str, region: str) -> Cluster:
     """Start the engine of a new cluster. Raises `UnknownVersion`."""
     cluster = Cluster(name, version, account, region)
     cluster.start()
-    RUNNING[f"{Cluster.kind}/{name}"] = cluster
+    RUNNING[f"{Cluster.kind}/{free_name(Cluster.kind, name, region)}"] = cluster
     return cluster
 
 
-def end(name: str) -> None:
+def behind(name: str, account: str, region: str) -> Cluster | None:
+    """The engine of the cluster with that name in an account and region."""
+    return next((each for _, each in _clusters() if each.stands_for(name, account, region)), None)
+
+
+def _clusters() -> list[tuple[str, Cluster]]:
+    """Every engine, with what commands call it."""
+    running = list(RUNNING.items())
+    return [(key.partition("/")[2], each) for key, each in running if isinstance(each, Cluster)]
+
+
+def end(name: str, account: str, region: str) -> None:
     """End the engine of a cluster that is deleted, with its pods; its load balancers stay, as on AWS.
 
     "Delete a cluster", Amazon EKS User Guide: Services and Ingresses are to be deleted before.
     """
-    cluster = RUNNING.pop(f"{Cluster.kind}/{name}", None)
-    if isinstance(cluster, Cluster):
-        with suppress(Exception):
-            cluster.settle()  # an Ingress may have been deleted a moment ago
-        cluster.stop()
+    for called, cluster in _clusters():
+        if cluster.stands_for(name, account, region):
+            del RUNNING[f"{Cluster.kind}/{called}"]
+            with suppress(Exception):
+                cluster.settle()  # an Ingress may have been deleted a moment ago
+            cluster.stop()
 
 
 def running(name: str) -> Cluster:
-    """The engine of a cluster. Raises `Refused`."""
+    """The engine that commands call `name`. Raises `Refused`."""
     return engine_called(Cluster, name, "EKS cluster")
 
 
@@ -370,8 +386,7 @@ def _without_effect(kind: Kind, manifest: Object) -> list[str]:
 @command("kubernetes/list")
 def list_clusters() -> dict[str, Any]:
     """Every EKS cluster, with its version, endpoint, nodes by zone and number of pods."""
-    clusters = [each for each in list(RUNNING.values()) if isinstance(each, Cluster)]
-    return {each.name: _describe(each) for each in clusters}
+    return {called: _describe(each) for called, each in _clusters()}
 
 
 @command("kubernetes/pods")

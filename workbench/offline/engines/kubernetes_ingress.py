@@ -180,7 +180,7 @@ class Ingresses:
         }
         for arn in balancer.groups.values():
             _call("ModifyTargetGroup", TargetGroupArn=arn, **checks)
-        balancer.listener = _make_listener(balancer, spec, parameters.get("certificateARNs", []))
+        balancer.listener = _make_listener(balancer, spec, parameters.get("certificateARNs", [])[:1])
         if listener:
             _call("DeleteListener", ListenerArn=listener)
         for arn in set(groups.values()) - set(balancer.groups.values()):
@@ -218,7 +218,8 @@ class Ingresses:
         balancer.targets[backend] = wanted
 
     def _take_away(self, balancer: Balancer) -> None:
-        _call("DeleteListener", ListenerArn=balancer.listener)
+        if balancer.listener:  # none where it was refused
+            _call("DeleteListener", ListenerArn=balancer.listener)
         for arn in balancer.groups.values():
             _call("DeleteTargetGroup", TargetGroupArn=arn)
         _call("DeleteLoadBalancer", LoadBalancerArn=balancer.arn)

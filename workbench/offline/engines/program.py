@@ -184,12 +184,15 @@ class Program:
             self._closed = True
             self._wanted.clear()
             process = self._process
+        children: list[int] = []
         if process is not None and process.poll() is None:
+            children = _with_descendants(process.pid)[1:]  # once it has ended, nobody knows whose they were
             process.send_signal(signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
                 process.wait(GRACE_SECONDS)
         with self._lock:
             self._kill()
+            _kill_all(children)
             self._metadata.close()
             RUNNING.pop(f"{self.kind}/{self.name}", None)
             _programs.pop(self.private_ip, None)
@@ -249,11 +252,9 @@ class Program:
                 self._spawn(min(pause * 2, LONGEST_PAUSE))
 
     def _kill(self) -> None:
-        if self._process is None:
+        if self._process is None or not self.running:  # one that was waited for has given its number away
             return
-        for pid in reversed(_with_descendants(self._process.pid)):
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        _kill_all(_with_descendants(self._process.pid))
         self._process.wait()
 
     def _answers(self) -> bool:
@@ -299,6 +300,13 @@ def _with_descendants(pid: int) -> list[int]:
     for each in found:
         found.extend(children.get(each, []))
     return found
+
+
+def _kill_all(pids: list[int]) -> None:
+    """Kill them, children first."""
+    for pid in reversed(pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
 
 
 class _Metadata:

@@ -35,7 +35,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from workbench.offline.engines import free_port
+from workbench.offline.engines import LOST_ZONES, free_port
 from workbench.offline.engines.listeners import Listener, pump, spliced
 from workbench.offline.surroundings import LOOPBACK
 
@@ -88,7 +88,7 @@ class Redis:
         self.pids: list[int] = []
         self.ignored: list[str] = []  # settings that this version of Redis does not know
         self._process: subprocess.Popen[bytes] | None = None
-        self._lost: set[str] = set()
+        self._lost = set(LOST_ZONES)
         self._wanted = False  # whether it is to run, where there is a node for it
         self._secret = secrets.token_hex()  # of the engine's own user, and of users who come with a token
         self._server_port = _port_for_a_cluster() if self.clustered else free_port()
@@ -107,8 +107,7 @@ class Redis:
             self._run()
 
     def _run(self) -> None:
-        if self._process is None:
-            self.folder.mkdir(parents=True, exist_ok=True)
+        if self._process is None or self._process.poll() is not None:
             self._write_users()
             with open(self.folder / "log", "ab") as log:
                 self._process = subprocess.Popen(
@@ -141,10 +140,15 @@ class Redis:
 
     def change_users(self, users: tuple[User, ...]) -> None:
         """Let these users in and nobody else. Raises `ValueError` when Redis refuses an access string."""
-        self.users = users
+        before, self.users = self.users, users
         self._write_users()
         if self._process is not None:
-            self._say("ACL", "LOAD")
+            try:
+                self._say("ACL", "LOAD")
+            except ValueError:
+                self.users = before
+                self._write_users()
+                raise
 
     def lose_zone(self, zone: str) -> list[str]:
         """Lose the nodes in `zone`: with failover and a node elsewhere the cache goes on, else it stops."""
@@ -190,6 +194,7 @@ class Redis:
         return [_executable(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
     def _write_users(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
         lines = [f"user {_ENGINE_USER} on {_hashed(self._secret)} ~* &* +@all"]
         if not any(each.name == "default" for each in self.users):
             lines.append("user default off")

@@ -69,7 +69,7 @@ def _creating(create: Any) -> Any:
             body | {"resourcesVpcConfig": network}, eks._role_arn_from_assumed_role(creator) or creator
         )
         if answer[0] >= 400:
-            kubernetes.end(name)
+            kubernetes.end(name, get_account_id(), get_region())
             return answer
         cluster = eks._clusters[name]
         _complete(cluster, body, engine.url)
@@ -129,7 +129,7 @@ def _deleting(delete: Any) -> Any:
             message = f"Cluster {name} has deletion protection enabled: disable it to delete the cluster."
             return eks._error(400, "InvalidRequestException", message)  # type: ignore[no-any-return]
         if cluster is not None:
-            kubernetes.end(name)
+            kubernetes.end(name, get_account_id(), get_region())
             ec2._security_groups.pop(cluster["resourcesVpcConfig"]["clusterSecurityGroupId"], None)
         return delete(name)  # type: ignore[no-any-return]
 
@@ -210,7 +210,9 @@ def _following(attributes_of: Any) -> Any:
 
     def attributes(cluster: dict[str, Any]) -> dict[str, Any]:
         try:
-            kubernetes.running(cluster["name"]).change_version(cluster["version"])
+            engine = kubernetes.behind(cluster["name"], get_account_id(), get_region())
+            if engine:
+                engine.change_version(cluster["version"])
         except UnknownVersion as problem:
             raise ValueError(f"AWS::EKS::Cluster: {problem}") from None
         found: dict[str, Any] = attributes_of(cluster)

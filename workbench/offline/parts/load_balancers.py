@@ -21,6 +21,7 @@ from __future__ import annotations
 import asyncio
 import http.client
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Iterator
@@ -89,6 +90,7 @@ class Health:
 
 _healths: dict[tuple[str, str], Health] = {}  # by target group and target id
 _turns: dict[str, Iterator[int]] = {}  # by target group
+_log = logging.getLogger("programs")
 _lock = threading.RLock()
 _checkers = ThreadPoolExecutor(16, "target-health")
 
@@ -239,7 +241,10 @@ def _check_for_ever() -> None:
     while True:
         for (account, region, _), group in alb._tgs.all_items():
             with request_scope(account, region):
-                _start_due_checks(group)
+                try:
+                    _start_due_checks(group)
+                except Exception as problem:  # of one group; the others are checked
+                    _log.warning("the health checks of %s: %s", group["TargetGroupName"], problem)
         _forget_groups_that_are_gone()
         time.sleep(_LOOK_EVERY)
 
@@ -313,6 +318,8 @@ def _check(group: dict[str, Any], address: Address | None, health: Health) -> No
         with _lock:
             if health.state != "draining":
                 health.record(group, failure)
+    except Exception as problem:  # else the executor would keep it to itself
+        _log.warning("a health check of %s: %s", group["TargetGroupName"], problem)
     finally:
         health.checking = False
 

@@ -24,14 +24,17 @@ from ministack.core import concurrency
 from ministack.core.arn import ArnParseError, parse_arn
 from ministack.core.responses import error_response_json, get_account_id, get_region, json_response, new_uuid
 from ministack.services import iam, lambda_svc, sqs
-from ministack.services.cloudformation import provisioners, stacks
+from ministack.services.cloudformation import provisioners
 
 from workbench.offline.control import Refused, command
 from workbench.offline.event_sources import functions, permissions, streams, validation
 from workbench.offline.event_sources.mappings import RUNNING, Runner, StreamRunner
 from workbench.offline.event_sources.validation import Kind
+from workbench.offline.parts import make_in_a_thread
+from workbench.offline.stand_ins._making import answered
 
 TYPE = "AWS::Lambda::EventSourceMapping"
+REFUSED = "Invalid request provided"  # how CloudFormation begins
 HELD_WITHIN = 30.0  # seconds that `streams/hold` waits for a function that runs
 CREATED_WITHIN = 15.0  # seconds that CloudFormation waits for a mapping to be connected
 
@@ -111,8 +114,7 @@ def extend() -> None:
         "delete": provisioners._lambda_esm_delete,
     }
     # It waits for a Kafka mapping to be connected, as CloudFormation does.
-    runs_on_a_thread = stacks._runs_on_worker_thread
-    stacks._runs_on_worker_thread = lambda kind: kind == TYPE or runs_on_a_thread(kind)
+    make_in_a_thread(TYPE)
     _wake_with_ministack()
     _add_the_policy_for_msk()
 
@@ -228,7 +230,7 @@ def _runner(kind: Kind, mapping: dict[str, Any]) -> Runner | str:
 
 
 def _provision(logical_id: str, properties: dict[str, Any], _stack: str) -> tuple[str, dict[str, Any]]:
-    mapping_id = str(_made(lambda_svc._create_esm(_from_cloudformation(properties)))["UUID"])
+    mapping_id = str(answered(lambda_svc._create_esm(_from_cloudformation(properties)), REFUSED)["UUID"])
     until = time.monotonic() + CREATED_WITHIN
     mapping = lambda_svc._esms[mapping_id]
     while mapping["State"] == "Creating":
@@ -249,7 +251,7 @@ def _provision_update(
         made = _provision(mapping_id, new, stack)
         provisioners._delete_predecessor(provisioners._lambda_esm_delete, mapping_id, old)
         return made
-    _made(lambda_svc._update_esm(mapping_id, {**_gone(old, new), **_from_cloudformation(new)}))
+    answered(lambda_svc._update_esm(mapping_id, {**_gone(old, new), **_from_cloudformation(new)}), REFUSED)
     return mapping_id, provisioners._lambda_esm_attrs(mapping_id)
 
 
@@ -274,15 +276,6 @@ def _from_cloudformation(properties: Mapping[str, Any]) -> dict[str, Any]:
         servers = endpoints.get("KafkaBootstrapServers") or endpoints["KAFKA_BOOTSTRAP_SERVERS"]
         request["SelfManagedEventSource"] = {"Endpoints": {"KAFKA_BOOTSTRAP_SERVERS": servers}}
     return request
-
-
-def _made(answer: Any) -> Any:
-    """The body of an answer of the API; an error is raised in CloudFormation's way."""
-    status, _, body = answer
-    content = json.loads(body)
-    if status >= 400:
-        raise ValueError(f"Invalid request provided: {content.get('message') or content.get('Message')}")
-    return content
 
 
 # What MiniStack's own loop is taught.

@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ministack.core.responses import get_region
-from ministack.services import ec2, ecs, secretsmanager
+from ministack.services import ec2, ecs
 from ministack.services.cloudformation import provisioners
 
 from workbench.errors import Misuse
@@ -37,12 +37,13 @@ from workbench.offline.schedulers import (
     wait_for,
 )
 
+Task = dict[str, Any]
+Deployed = tuple[str, str, str]  # cluster, service and task definition
+
 STEADY_AFTER = 0.5  # a task that has run for so long counts as started
 
 _log = logging.getLogger("programs")
-_deaths: Counter[str] = Counter()  # by service, of tasks that died young, one after the other
-
-Task = dict[str, Any]
+_deaths: Counter[Deployed] = Counter()  # of a service's tasks that died young, one after the other
 
 
 def extend() -> None:
@@ -58,7 +59,10 @@ def extend() -> None:
     def normalize_secrets_too(definitions: list[dict[str, Any]]) -> list[dict[str, Any]]:
         found: list[dict[str, Any]] = normalize(definitions)
         for definition in found:
-            definition["secrets"] = [_secret(each) for each in definition.get("secrets") or []]
+            definition["secrets"] = [
+                {provisioners._cfn_to_camel(name): value for name, value in each.items()}
+                for each in definition.get("secrets") or []
+            ]
         return found
 
     ecs._get_docker = lambda: client
@@ -75,14 +79,6 @@ def extend() -> None:
     handler["update"] = _until_steady(handler["update"])
 
 
-def _secret(declared: dict[str, Any]) -> dict[str, str]:
-    """A template's secret as the API has it. `Ref` of a secret is its ARN on AWS, and its name in MiniStack."""
-    name, colon, field = str(declared["ValueFrom"]).partition(":")
-    secret = secretsmanager._secrets.get(name)
-    value = f"{secret['ARN']}{colon}{field}" if secret else str(declared["ValueFrom"])
-    return {"name": declared["Name"], "valueFrom": value}
-
-
 def _first_in_progress(make: Any) -> Any:
     """A new service's first deployment can fail too; MiniStack has it completed before it has begun."""
 
@@ -93,9 +89,13 @@ def _first_in_progress(make: Any) -> Any:
     return make_deployment
 
 
+def _deployed(task: Task) -> Deployed:
+    return task["clusterArn"], task["group"], task["taskDefinitionArn"]
+
+
 def _after_a_pause(start: Any) -> Any:
     def start_task(task: Task, *arguments: Any) -> Any:
-        deaths = _deaths[task["group"]]
+        deaths = _deaths[_deployed(task)]
         time.sleep(min(FIRST_PAUSE * 2 ** (deaths - 1), LONGEST_PAUSE) if deaths else 0.0)
         task["_started"] = time.monotonic()
         return start(task, *arguments)
@@ -105,8 +105,10 @@ def _after_a_pause(start: Any) -> Any:
 
 def _counting_deaths(record: Any) -> Any:
     def record_failure(task: Task, *arguments: Any, **options: Any) -> Any:
-        young = time.monotonic() - float(task.get("_started", 0.0)) < LONGEST_PAUSE
-        _deaths[task["group"]] = _deaths[task["group"]] + 1 if young else 1
+        if task["group"].startswith("service:"):  # what is run once may end as soon as it likes
+            young = time.monotonic() - float(task.get("_started", 0.0)) < LONGEST_PAUSE
+            deployed = _deployed(task)
+            _deaths[deployed] = _deaths[deployed] + 1 if young else 1
         return record(task, *arguments, **options)
 
     return record_failure

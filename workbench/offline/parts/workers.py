@@ -51,7 +51,7 @@ class Function:
     def behind(self, port: int) -> list[int]:
         """The process whose connection to us comes from `port`; none when that cannot be told."""
         busy = self.busy()
-        return busy if len(busy) == 1 else [pid for pid in busy if pid in _holders(port, busy)]
+        return busy if len(busy) == 1 else _holders(port, busy)
 
     def retire_workers(self) -> None:
         """Let the next invocation start a process; one that runs ends first."""

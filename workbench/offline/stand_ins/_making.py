@@ -127,21 +127,27 @@ def made_by(
     making, removing = create or f"Create{own}", delete or f"Delete{own}"
     removed = gone or named(str(physical).rpartition(".")[2])
 
-    def create_it(logical_id: str, properties: Properties, stack: str) -> Made:
-        answer = call(service, making, given(physical_name(stack, logical_id), properties))
-        found = (
-            physical(physical_name(stack, logical_id), properties)
-            if callable(physical)
-            else str(at(answer, physical))
-        )
+    def make_it(name: str, properties: Properties) -> Made:
+        answer = call(service, making, given(name, properties))
+        found = physical(name, properties) if callable(physical) else str(at(answer, physical))
         return found, {key: found if path == "=" else at(answer, path) for key, path in paths.items()}
+
+    def create_it(logical_id: str, properties: Properties, stack: str) -> Made:
+        return make_it(physical_name(stack, logical_id), properties)
+
+    def update_it(physical_id: str, old: Properties, new: Properties, _stack: str) -> Made:
+        delete_it(physical_id, old)
+        return make_it(physical_id, new)
 
     def delete_it(physical_id: str, properties: Properties) -> None:
         with forgiving():
             call(service, removing, removed(physical_id, properties))
 
     answers = {key: f"{path} of {making}" for key, path in paths.items()}
-    return StandIn(kind, "api", what, ref, create_it, delete_it, answers)
+    # What goes by its name is in the way of a new one that has it too.
+    return StandIn(
+        kind, "api", what, ref, create_it, delete_it, answers, update_it if callable(physical) else None
+    )
 
 
 def recorded(kind: str, *, what: str, ref: str, physical: Named, **attributes: str) -> StandIn:
@@ -222,12 +228,12 @@ def replacing(
     return update
 
 
-def repeating(create: Create, delete: Delete = leave) -> Update:
-    """An update that is to take away, and to make again."""
+def repeating(create: Create, delete: Delete = leave, *, name: str | None = None) -> Update:
+    """An update that is to take away, and to make again; what declares no `name` keeps the one that it was given."""
 
     def update(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
         delete(physical_id, old)
-        return create(physical_id, new, stack)
+        return create(physical_id, {name: physical_id, **new} if name else new, stack)
 
     return update
 

@@ -5,7 +5,6 @@ An instance runs its program (`parts/instances.py`). Not here: anything that sca
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from ministack.core.responses import get_account_id, get_region
@@ -14,10 +13,21 @@ from ministack.services import ec2
 from workbench.offline.engines import find
 from workbench.offline.engines.program import Program
 from workbench.offline.parts import instances
+from workbench.offline.schedulers import wait_for
 from workbench.offline.stand_ins import Made, Properties, StandIn
-from workbench.offline.stand_ins._making import at, call, forgiving, leave, made_by, named
-
-ENDED_WITHIN = 10.0
+from workbench.offline.stand_ins._making import (
+    at,
+    call,
+    forgiving,
+    joined,
+    leave,
+    made_by,
+    named,
+    own,
+    recorded,
+    repeating,
+    with_own,
+)
 
 
 def _run_instance(_logical_id: str, properties: Properties, _stack: str) -> Made:
@@ -53,11 +63,7 @@ def _run_instance(_logical_id: str, properties: Properties, _stack: str) -> Made
 def _terminate_instance(physical_id: str, _properties: Properties) -> None:
     with forgiving():
         call("ec2", "TerminateInstances", {"InstanceIds": [physical_id]})
-    until = time.monotonic() + ENDED_WITHIN
-    while find(Program, physical_id):
-        if time.monotonic() >= until:
-            raise TimeoutError(f"waited {ENDED_WITHIN:.0f} s for the program of {physical_id} to end")
-        time.sleep(0.02)
+    wait_for(lambda: not find(Program, physical_id), f"the program of {physical_id} to end")
 
 
 def _key_pair(logical_id: str, properties: Properties, _stack: str) -> Made:
@@ -75,12 +81,6 @@ def _delete_key_pair(physical_id: str, _properties: Properties) -> None:
     call("ec2", "DeleteKeyPair", {"KeyName": physical_id})
 
 
-def _scalable_target(_logical_id: str, properties: Properties, _stack: str) -> Made:
-    parts = (properties[name] for name in ("ResourceId", "ScalableDimension", "ServiceNamespace"))
-    made = "|".join(str(each) for each in parts)
-    return made, {"Id": made}
-
-
 def _scaling_policy(logical_id: str, properties: Properties, stack: str) -> Made:
     name = properties.get("PolicyName") or f"{stack}-{logical_id}"
     target = properties.get("ScalingTargetId") or properties.get("ResourceId", "")
@@ -89,10 +89,6 @@ def _scaling_policy(logical_id: str, properties: Properties, stack: str) -> Made
         f"{logical_id.lower()}:resource/{target}:policyName/{name}"
     )
     return arn, {"Arn": arn}
-
-
-def _capacity_provider(name: str, properties: Properties) -> Properties:
-    return {"Name": name, **properties}
 
 
 def _associate_providers(_logical_id: str, properties: Properties, _stack: str) -> Made:
@@ -130,17 +126,16 @@ STAND_INS = (
         what="the key pair is there; nothing is signed in to",
         ref="the key's name",
         create=_key_pair,
+        update=repeating(_key_pair, _delete_key_pair),
         delete=_delete_key_pair,
         attributes={"KeyPairId": "the pair's id", "KeyFingerprint": "the key's fingerprint"},
     ),
-    StandIn(
+    recorded(
         "AWS::ApplicationAutoScaling::ScalableTarget",
-        by="record",
         what="a name: nothing scales by itself here",
         ref="resource, dimension and namespace, with | between",
-        create=_scalable_target,
-        delete=leave,
-        attributes={"Id": "the same"},
+        physical=joined("ResourceId", "ScalableDimension", "ServiceNamespace"),
+        Id="{0}",
     ),
     StandIn(
         "AWS::ApplicationAutoScaling::ScalingPolicy",
@@ -156,8 +151,8 @@ STAND_INS = (
         "ecs",
         what="the provider is there; tasks run whatever its capacity",
         ref="the provider's name",
-        physical="capacityProvider.name",
-        given=_capacity_provider,
+        physical=own("Name"),
+        given=with_own("Name"),
         gone=named("capacityProvider"),
     ),
     StandIn(

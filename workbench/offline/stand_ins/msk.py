@@ -18,7 +18,15 @@ from ministack.services.cloudformation.provisioners import _tag_map
 from workbench.offline.engines.kafka_topics import TopicRefused
 from workbench.offline.parts.msk import brokers_behind, reconfigure
 from workbench.offline.stand_ins import Made, Properties, StandIn
-from workbench.offline.stand_ins._making import answered, leave, physical_name, refuse_changes, repeating
+from workbench.offline.stand_ins._making import (
+    answered,
+    joined,
+    leave,
+    physical_name,
+    recorded,
+    refuse_changes,
+    repeating,
+)
 
 _SERVERLESS_BROKERS = 3
 _VERSION = "K3AEGXETSR30VB"  # of everything: MiniStack's clusters do not change theirs either
@@ -161,10 +169,6 @@ def _delete_topic(_topic: str, properties: Properties) -> None:
         brokers_behind(properties["ClusterArn"]).delete_topic(properties["TopicName"])
 
 
-def _note_policy(_logical_id: str, properties: Properties, _stack: str) -> Made:
-    return properties["ClusterArn"], {"CurrentVersion": _VERSION}
-
-
 def _note_connection(logical_id: str, _properties: Properties, stack: str) -> Made:
     place = f"arn:aws:kafka:{get_region()}:{get_account_id()}:vpc-connection/{get_account_id()}"
     arn = f"{place}/{physical_name(stack, logical_id, most=128)}/{uuid.uuid4()}"
@@ -224,14 +228,12 @@ STAND_INS = (
         update=_keep_topic,
         delete=_delete_topic,
     ),
-    StandIn(
+    recorded(
         "AWS::MSK::ClusterPolicy",
-        by="record",
         what="a name: policies of clusters are for other accounts, and there are none",
         ref="the ARN of the cluster",
-        attributes={"CurrentVersion": "a fixed version"},
-        create=_note_policy,
-        delete=leave,
+        physical=joined("ClusterArn"),
+        CurrentVersion=_VERSION,
     ),
     StandIn(
         "AWS::MSK::VpcConnection",

@@ -10,6 +10,7 @@ import re
 from typing import Any
 
 from ministack.services import rds, secretsmanager
+from ministack.services.cloudformation.provisioners import _ec_query
 
 from workbench.offline.parts.rds import settle
 from workbench.offline.stand_ins import Made, Properties, StandIn
@@ -20,27 +21,10 @@ _TARGET_GROUP = "default"  # the only one that a proxy has
 
 def _call(action: str, parameters: Properties) -> None:
     """Carry an action of the RDS API out. Raises `ValueError` with its words when it refuses."""
-    status, _, body = rds._ACTION_MAP[action](dict(_query(parameters)))
+    status, _, body = rds._ACTION_MAP[action](_ec_query(parameters))
     if status >= 300:
         found = re.search(r"<Message>(.*?)</Message>", body.decode(), re.DOTALL)
         raise ValueError(f"{action}: {found.group(1) if found else status}")
-
-
-def _query(parameters: Properties, prefix: str = "") -> list[tuple[str, str]]:
-    """Properties as the Query protocol spells them: lists as `.member.1`, objects with dots."""
-    pairs: list[tuple[str, str]] = []
-    for name, value in parameters.items():
-        if isinstance(value, dict):
-            pairs += _query(value, f"{prefix}{name}.")
-        elif isinstance(value, list):
-            for number, each in enumerate(value, 1):
-                key = f"{name}.member.{number}"
-                pairs += (
-                    _query(each, f"{prefix}{key}.") if isinstance(each, dict) else [(prefix + key, str(each))]
-                )
-        elif value is not None:
-            pairs.append((prefix + name, str(value).lower() if isinstance(value, bool) else str(value)))
-    return pairs
 
 
 # AWS::RDS::DBProxy

@@ -22,6 +22,7 @@ from workbench.offline.stand_ins._making import (
     own,
     physical_name,
     recorded,
+    repeating,
     with_own,
 )
 
@@ -82,12 +83,17 @@ def _locked_set(kind: str) -> StandIn:
             token = call("wafv2", f"Get{kind}", which)["LockToken"]
             call("wafv2", f"Delete{kind}", {**which, "LockToken": token})
 
+    def update(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
+        delete(physical_id, old)
+        return create(physical_id, {"Name": physical_id.partition("|")[0], **new}, stack)
+
     return StandIn(
         f"AWS::WAFv2::{kind}",
         by="api",
         what="the set is there; nothing is filtered by it",
         ref="name, id and scope, with | between",
         create=create,
+        update=update,
         delete=delete,
         attributes={"Arn": "the set's ARN", "Id": "the set's id"},
     )
@@ -132,6 +138,11 @@ def _budget(logical_id: str, properties: Properties, stack: str) -> Made:
     return budget["BudgetName"], {"Id": budget["BudgetName"]}
 
 
+def _change_budget(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
+    _delete_budget(physical_id, old)
+    return _budget(physical_id, {**new, "Budget": {"BudgetName": physical_id, **new["Budget"]}}, stack)
+
+
 def _delete_budget(physical_id: str, _properties: Properties) -> None:
     with forgiving():
         call("budgets", "DeleteBudget", {"AccountId": get_account_id(), "BudgetName": physical_id})
@@ -144,6 +155,10 @@ def _versioned(operation: str) -> Callable[[str, Properties], Properties]:
         return {"Id": physical_id, "IfMatch": call("cloudfront", operation, {"Id": physical_id})["ETag"]}
 
     return gone
+
+
+def _provider(_name: str, properties: Properties) -> str:
+    return f"arn:aws:iam::{get_account_id()}:oidc-provider/{properties['Url'].removeprefix('https://')}"
 
 
 def _health_check(name: str, properties: Properties) -> Properties:
@@ -222,6 +237,7 @@ STAND_INS = (
         what="the trail is there, with what MiniStack records",
         ref="the trail's name",
         create=_trail,
+        update=repeating(_trail, _delete_trail, name="TrailName"),
         delete=_delete_trail,
         attributes={"Arn": "the trail's ARN", "SnsTopicArn": "the topic that it tells"},
     ),
@@ -231,6 +247,7 @@ STAND_INS = (
         what="the budget is there; nothing is spent",
         ref="the budget's name",
         create=_budget,
+        update=_change_budget,
         delete=_delete_budget,
         attributes={"Id": "the budget's name"},
     ),
@@ -329,7 +346,8 @@ STAND_INS = (
         "DeleteOpenIDConnectProvider",
         what="the provider is there",
         ref="the provider's ARN",
-        physical="OpenIDConnectProviderArn",
+        physical=_provider,
         attributes={"Arn": "="},
+        gone=named("OpenIDConnectProviderArn"),
     ),
 )

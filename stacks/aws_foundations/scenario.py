@@ -37,8 +37,12 @@ def play(world: World) -> None:
             book.wait_until_it_is_ready()
 
     with world.step("an entry becomes a row, an item, an object and a record"):
-        first = guestbook.write("ada", "Hello from a virtual machine").json()
-        second = pods.write("grace", "Hello from a pod").json()
+        answers = [
+            guestbook.write("ada", "Hello from a virtual machine"),
+            pods.write("grace", "Hello from a pod"),
+        ]
+        assert [answer.status for answer in answers] == [201, 201], [answer.text for answer in answers]
+        first, second = (answer.json() for answer in answers)
         for entry in (first, second):
             assert entry["stored"]["row"] is entry["stored"]["item"] is entry["stored"]["object"] is True
             assert entry["stored"]["record"]["offset"] is not None
@@ -213,9 +217,8 @@ class Guestbook:
         return self._world.eventually(taken, what="a record is parked")
 
     def wait_until_it_answers(self) -> None:
-        self._world.eventually(
-            lambda: self.get("/health").status == 200, within=120, what=f"{self.url} answers"
-        )
+        """Again and again: while none of its targets is healthy yet, a load balancer asks those that do not, too."""
+        self.wait_until(bool, f"{self.url} answers")
 
     def wait_until_it_is_ready(self) -> None:
         def ready() -> bool:

@@ -112,7 +112,7 @@ def play(world: World) -> None:
         # Kubernetes moves no pod that runs: where a zone was away before, they may stand in the two others.
         pods.wait_until(lambda zones: len(zones) > 1, "two zones answer")
 
-    lost = sorted(guestbook.zones() & pods.zones())[0]
+    lost, before = sorted(guestbook.zones() & pods.zones())[0], pods.instances()
     with (
         world.step(
             "a zone is lost, with its machines, pods and broker: every request is answered, and written"
@@ -121,6 +121,7 @@ def play(world: World) -> None:
     ):
         for book in both:
             book.wait_until(lambda zones: lost not in zones, f"{lost} serves nobody")
+        pods.wait_until_one_serves_that_is_not_of(before)
         answers = at_once(12, lambda i: guestbook.write("ada", f"While {lost} is away: {i}"))
         assert [answer.status for answer in answers] == [201] * 12, [each.text for each in answers]
         answer = pods.write("grace", "Here, too")
@@ -168,9 +169,16 @@ class Guestbook:
 
     def zones(self) -> set[str]:
         """The zones that answer a dozen requests, of which none may fail."""
+        return {zone for zone, _ in self._where()}
+
+    def instances(self) -> set[str]:
+        """The machines or pods that answer a dozen requests, of which none may fail."""
+        return {instance for _, instance in self._where()}
+
+    def _where(self) -> set[tuple[str, str]]:
         answers = [self.get("/where") for _ in range(12)]
         assert [answer.status for answer in answers] == [200] * 12, [answer.text for answer in answers]
-        return {str(answer.json()["zone"]) for answer in answers}
+        return {(answer.json()["zone"], answer.json()["instance"]) for answer in answers}
 
     def item(self, entry: dict[str, Any]) -> dict[str, Any]:
         key = {"author": {"S": entry["author"]}, "entry": {"S": f"{entry['at']}#{entry['id']}"}}
@@ -235,6 +243,16 @@ class Guestbook:
             return True
 
         self._world.eventually(counted, within=60, what=f"{author}'s {entries} entries are counted")
+
+    def wait_until_one_serves_that_is_not_of(self, before: set[str]) -> None:
+        """Wait for what takes the place of what was lost: a zone may be back sooner than anything is replaced."""
+
+        def replaced() -> bool:
+            found = self.instances()
+            assert found - before, f"only {sorted(found)} answer"
+            return True
+
+        self._world.eventually(replaced, within=120, what="what was lost is replaced")
 
     def wait_until(self, holds: Callable[[set[str]], bool], what: str) -> None:
         """Wait until `holds` is true of the zones that answer."""

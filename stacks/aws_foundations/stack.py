@@ -5,14 +5,13 @@ from __future__ import annotations
 from aws_cdk import App, Aws, CfnOutput, Duration
 from aws_cdk import aws_ec2 as ec2
 
-from lambdas.aws_foundations.settings import TOPIC, TOPIC_PARTITIONS, ServiceSettings, Settings
+from lambdas.aws_foundations.settings import TOPIC, TOPIC_PARTITIONS, ServiceSettings
 from patterns.backups import Backups
 from patterns.blueprint_stack import BlueprintStack
 from patterns.bucket import Bucket
 from patterns.cache import Cache
 from patterns.cdn import Cdn
 from patterns.container_program import ContainerProgram
-from patterns.dead_letters import DeadLetters
 from patterns.domain import Domain
 from patterns.image_repository import ImageRepository
 from patterns.kafka_cluster import KafkaCluster
@@ -21,9 +20,9 @@ from patterns.network import Network
 from patterns.operations import Operations
 from patterns.postgres import Postgres
 from patterns.private_zone import PrivateZone
-from patterns.python_function import PythonFunction
 from patterns.table import Table
 from patterns.web_tier import WebTier
+from stacks.aws_foundations.entry_counter import EntryCounter
 from stacks.aws_foundations.traffic import Traffic
 from workbench.blueprint import Stage
 from workbench.workload import Load
@@ -56,12 +55,7 @@ class AwsFoundations(BlueprintStack):
         kafka = KafkaCluster(self, "Kafka", network=network, traffic=traffic.kafka)
         topic = kafka.topic(TOPIC, partitions=TOPIC_PARTITIONS)
         entries = Table(self, "Entries", partition_key="author", sort_key="entry", traffic=traffic.entries)
-        authors = Table(self, "Authors", partition_key="author", traffic=traffic.authors)
-        counted = Table(
-            self, "Counted", partition_key="entry_id", expires_with="expires_at", traffic=traffic.counted
-        )
         objects = Bucket(self, "Objects", traffic=traffic.objects)
-        parked = DeadLetters(self, "Parked")
 
         # Workers: the service twice, from one image, and the function that counts what it wrote.
         images = ImageRepository(self, "Images", program=PROGRAM, stored_gb=traffic.images_gb)
@@ -82,33 +76,12 @@ class AwsFoundations(BlueprintStack):
         program = ContainerProgram(images, image_tag, environment, traffic.web)
         web = WebTier(self, "Web", network=network, program=program)
         pods = KubernetesService(self, "Kubernetes", network=network, program=program, name="guestbook")
-        count = PythonFunction(
-            self,
-            "Count",
-            handler="lambdas.aws_foundations.count_entries.handler",
-            environment=Settings(
-                authors_table=authors.table_name,
-                counted_table=counted.table_name,
-                parked_queue_url=parked.queue_url,
-            ).as_environment(),
-            traffic=traffic.count,
-        )
-        kafka.feed(count, topic=topic, records=traffic.written)
+        counter = EntryCounter(self, "Counter", kafka=kafka, topic=topic, traffic=traffic)
 
         # Entrances. Visitors come by the edge; names inside the network lead to what is healthy.
-        edge = Cdn(
-            self,
-            "Edge",
-            web=web,
-            traffic=traffic.edge,
-            domain=Domain.from_context(self),
-        )
+        edge = Cdn(self, "Edge", web=web, traffic=traffic.edge, domain=Domain.from_context(self))
         names = PrivateZone(
-            self,
-            "Names",
-            name="foundations.internal",
-            network=network,
-            queries_per_month=traffic.names_asked,
+            self, "Names", name="foundations.internal", network=network, queries_per_month=traffic.names_asked
         )
         names.balancer("guestbook", web.balancer)
 
@@ -120,9 +93,6 @@ class AwsFoundations(BlueprintStack):
             entries.allow(service, "GetItem", "PutItem", "Query")
             objects.allow(service, "GetObject", "PutObject", prefix="entries/")
             objects.allow_listing(service)
-        authors.allow(count, "UpdateItem")
-        counted.allow(count, "PutItem")
-        parked.allow_sending(count)
 
         # Backups and alarms. DynamoDB itself goes back to any second of the last 35 days.
         if self.is_production:  # a vault with a backup in it cannot be deleted, and a sandbox leaves nothing
@@ -134,8 +104,8 @@ class AwsFoundations(BlueprintStack):
         operations.watch_database(database)
         operations.watch_kafka(kafka)
         operations.watch_table(entries)
-        operations.watch_function(count, p99=Duration.seconds(8))
-        operations.watch_dead_letters(parked)
+        operations.watch_function(counter.function, p99=Duration.seconds(8))
+        operations.watch_dead_letters(counter.parked)
         operations.watch_steps()
 
         CfnOutput(self, "Url", value=edge.url)
@@ -143,10 +113,10 @@ class AwsFoundations(BlueprintStack):
         CfnOutput(self, "KubernetesUrl", value=f"http://{pods.host}")
         CfnOutput(self, "RepositoryUri", value=images.repository_uri)
         CfnOutput(self, "EntriesTable", value=entries.table_name)
-        CfnOutput(self, "AuthorsTable", value=authors.table_name)
+        CfnOutput(self, "AuthorsTable", value=counter.authors.table_name)
         CfnOutput(self, "ObjectsBucket", value=objects.bucket_name)
         CfnOutput(self, "KafkaClusterArn", value=kafka.cluster_arn)
         CfnOutput(self, "DatabaseId", value=database.instance.instance_identifier)
         CfnOutput(self, "CacheId", value=cache.group_id)
-        CfnOutput(self, "CountFunctionArn", value=count.function.function_arn)
-        CfnOutput(self, "ParkedUrl", value=parked.queue_url)
+        CfnOutput(self, "CountFunctionArn", value=counter.function.function.function_arn)
+        CfnOutput(self, "ParkedUrl", value=counter.parked.queue_url)

@@ -162,6 +162,21 @@ def test_a_lost_zone_is_lost_to_every_engine(monkeypatch: pytest.MonkeyPatch) ->
     assert not any(engine.down for engine in engines.values())
 
 
+def test_what_cannot_be_started_keeps_nothing_else_of_its_zone_down(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.offline.parts import faults
+
+    class Broken(_Engine):
+        def restore_zone(self, zone: str) -> list[str]:
+            raise TimeoutError(f"{self.name} did not answer")
+
+    engines = {"redis/a": Broken("redis", "a"), "redis/b": _Engine("redis", "b")}
+    monkeypatch.setattr(faults, "RUNNING", engines)
+    faults.lose_zone("us-east-1a")
+    with pytest.raises(TimeoutError, match="a did not answer"):
+        faults.restore_zone("us-east-1a")
+    assert engines["redis/b"].down == set()
+
+
 def test_a_zone_is_lost_and_back_whatever_stands_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
     from workbench.offline.engines.program import is_lost
     from workbench.offline.parts import faults

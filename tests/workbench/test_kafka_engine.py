@@ -16,6 +16,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from unittest.mock import AsyncMock, Mock
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -39,6 +40,7 @@ from tests.templates import allow
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.offline.engines.kafka import Kafka
+from workbench.offline.engines.kafka_front import Conversation, Door, Permission
 from workbench.offline.engines.kafka_groups import Group, Member
 from workbench.offline.engines.kafka_topics import NO_BROKER
 
@@ -357,18 +359,20 @@ def test_members_of_a_group_share_its_partitions_and_take_over_from_one_that_is_
     one, other = Consumer(settings), Consumer(settings)
     for each in (one, other):
         each.subscribe(["placed"])
-    eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2], "two members' shares")
-    assert 0 < len(partitions(one)) < 3
+    both = (one, other)
+    eventually(lambda: sorted(len(partitions(each)) for each in both) == [1, 2], "two members' shares")
     third = subprocess.Popen(
         [sys.executable, "-c", MEMBER, json.dumps(settings)], stdout=subprocess.PIPE, text=True
     )
     with third:
-        eventually(lambda: [len(partitions(each)) for each in (one, other)] == [1, 1], "a third one's share")
-        assert third.stdout is not None
-        assert third.stdout.readline() == "joined\n"
-        third.kill()
+        try:
+            eventually(lambda: [len(partitions(each)) for each in both] == [1, 1], "a third one's share")
+            assert third.stdout is not None
+            assert third.stdout.readline() == "joined\n"
+        finally:
+            third.kill()
     eventually(lambda: sorted(partitions(one) + partitions(other)) == [0, 1, 2], "two members' shares")
-    for each in (one, other):
+    for each in both:
         each.close()
 
 
@@ -434,6 +438,52 @@ def test_a_write_without_acknowledgement_is_not_answered(plain: dict[str, Any]) 
         stream.flush()
         _, correlation = struct.unpack(">ii", stream.read(8))
     assert correlation == 2
+
+
+class Entitled:
+    """A log-in that lets everybody in, to do nothing."""
+
+    def step(self, message: bytes) -> tuple[bytes, Permission]:
+        return message, lambda *_: False
+
+
+def test_who_may_not_write_and_wants_no_answer_is_hung_up_on() -> None:
+    def framed(request: bytes) -> bytes:
+        return struct.pack(">i", len(request)) + request
+
+    handshake = struct.pack(">hhihh5s", 17, 1, 1, -1, 5, b"PLAIN")
+    log_in = struct.pack(">hhihi", 36, 1, 2, -1, 0)
+    write = struct.pack(">hhihhhiih6siii", 0, 3, 3, -1, -1, 0, 1000, 1, 6, b"placed", 1, 0, -1)
+
+    async def speak() -> list[bytes]:
+        said: list[bytes] = []
+        reader, writer = asyncio.StreamReader(), Mock(drain=AsyncMock(), write=said.append)
+        reader.feed_data(framed(handshake) + framed(log_in) + framed(write))
+        reader.feed_eof()
+        door = Door("iam", {"PLAIN": Entitled})
+        with pytest.raises(ValueError, match="nobody may be told"):
+            await Conversation(Mock(), 1, door, (asyncio.StreamReader(), Mock())).run(reader, writer)
+        return said
+
+    assert len(asyncio.run(speak())) == 2
+
+
+def test_who_is_cut_off_while_it_joins_is_no_member() -> None:
+    def member() -> Member:
+        return Member("", None, session=30, rebalance=30, protocols={"range": b""})
+
+    async def come_again() -> Group:
+        group = Group("g")
+        cut_off = asyncio.create_task(group.join(member(), "consumer"))
+        await asyncio.sleep(0)
+        cut_off.cancel()
+        with suppress(asyncio.CancelledError):
+            await cut_off
+        assert await group.join(member(), "consumer") == 0
+        return group
+
+    group = asyncio.run(asyncio.wait_for(come_again(), WITHIN))
+    assert len(group.members) == 1
 
 
 def test_a_group_that_was_left_keeps_nothing_of_the_rebalance_that_it_waited_for() -> None:

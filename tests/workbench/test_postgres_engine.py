@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import ssl
 import threading
@@ -459,16 +460,18 @@ def test_a_snapshot_of_a_busy_database_has_what_was_committed_before(
             for number in range(10):
                 stock.query(f"INSERT INTO shelf VALUES ({number})", database="stock")
                 stock.copy_to(room / f"snapshot-{number}")
+            shutil.rmtree(room / "snapshot-0")
+            stock.copy_to(room / "snapshot-0")  # under the name of one that is no more
         finally:
             over.set()
             busy.result(20)
-    for number in (0, 9):
+    for number, held in ((0, 10), (8, 9)):
         restored = Postgres(f"restored-{number}", port=free_port(), nodes=[Node("restored", f"{REGION}a")])
         try:
             snapshot = room / f"snapshot-{number}"
             restored.create(MASTER, "secret", "stock", tokens=False, snapshot=snapshot)
             found = restored.query("SELECT count(*) FROM shelf", database="stock")
-            assert found == [[str(number + 1)]]
+            assert found == [[str(held)]]
         finally:
             restored.remove()
 

@@ -264,7 +264,7 @@ class Kafka:
 
     def _elect(self) -> None:
         """Give every partition the first of its replicas that is up as its leader."""
-        for name, topic in self.topics.items():
+        for name, topic in list(self.topics.items()):
             for number, each in enumerate(topic.partitions):
                 leader = next(iter(self.in_sync(each)), NO_BROKER)
                 if leader != each.leader:

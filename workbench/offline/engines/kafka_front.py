@@ -146,6 +146,8 @@ class Conversation:
         if api in READERS:
             asked = READERS[api](version, reader)
             if error := self._objection(api, asked):
+                if api == Api.PRODUCE and asked.acks == 0:
+                    raise ValueError("a write that nobody may be told was refused")
                 return correlation + pack_refusal(api, version, asked, error)
             reader.at = start
         if api in self._of_groups:
@@ -157,18 +159,18 @@ class Conversation:
         answer = await self._forwarded(request)
         if api == Api.PRODUCE:
             self._kafka.wake_readers()
-            if (
-                asked.acks == 0
-            ):  # the mock cluster answers all the same, and a client would take it for the next one
-                return None
+            if asked.acks == 0:
+                return (
+                    None  # the mock cluster answers all the same, and a client would take it for the next one
+                )
         return answer
 
-    async def _forwarded(self, request: bytes) -> bytes | None:
+    async def _forwarded(self, request: bytes) -> bytes:
         self._behind[1].write(pack_data(request))
         await self._behind[1].drain()
         return await framed(self._behind[0])
 
-    async def _fetch(self, version: int, request: bytes, start: int) -> bytes | None:
+    async def _fetch(self, version: int, request: bytes, start: int) -> bytes:
         """Ask the broker, and ask again when something was written, until there is an answer or the time is up."""
         at = start + INT32.size  # after the replica's number: how long to wait, in milliseconds
         loop = asyncio.get_running_loop()
@@ -178,7 +180,7 @@ class Conversation:
             written = self._kafka.written
             answer = await self._forwarded(at_once)
             left = until - loop.time()
-            if answer is None or left <= 0 or tells_something(version, answer):
+            if left <= 0 or tells_something(version, answer):
                 return answer
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(written.wait(), left)
@@ -219,7 +221,9 @@ class Conversation:
         names = [reader.text() for _ in range(count)]
         creates = reader.number(INT8) if version >= 4 else 1
         if count < 0:
-            names = [each for each in self._kafka.topics if self._allowed("DescribeTopic", "topic", each)]
+            names = [
+                each for each in list(self._kafka.topics) if self._allowed("DescribeTopic", "topic", each)
+            ]
         answers = [self._topic_metadata(version, each, bool(creates)) for each in names]
         up = sorted(self._kafka.up)
         brokers = pack_many(

@@ -81,7 +81,14 @@ class Group:
         if self._watch is None:
             self._watch_over()
         self._prepare()
-        return await joined
+        try:
+            return await joined
+        except (
+            asyncio.CancelledError
+        ):  # its connection broke, and it was never told its id: nobody will use it
+            if self.members.get(member.id) is member:
+                self.leave([member.id])
+            raise
 
     async def sync(self, member_id: str, generation: int, assignments: dict[str, bytes]) -> tuple[int, bytes]:
         """Hand out the leader's assignments, or wait for them: an error code, and the member's own."""

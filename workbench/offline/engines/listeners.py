@@ -62,18 +62,21 @@ class Listener:
         self._serve = serve
         self._tls = tls
         self._server: asyncio.Server | None = None
+        self._turning = threading.Lock()  # one opens or closes at a time
         self._connections: dict[asyncio.Task[Any], asyncio.StreamWriter] = {}
 
     def open(self) -> None:
         """Listen. Nothing happens when it does. Raises `RuntimeError` when the port cannot be had."""
-        if self._server is None:
-            self._server = _wait_for(self._listen())
+        with self._turning:
+            if self._server is None:
+                self._server = _wait_for(self._listen())
 
     def close(self) -> None:
         """Refuse new connections and break those there are. Nothing happens when it is closed."""
-        if self._server is not None:
-            _wait_for(self._stop(self._server))
-            self._server = None
+        with self._turning:
+            if self._server is not None:
+                _wait_for(self._stop(self._server))
+                self._server = None
 
     async def _listen(self) -> asyncio.Server:
         context = server_tls() if self._tls else None

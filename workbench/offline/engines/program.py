@@ -212,7 +212,7 @@ class Program:
             self._lost = False
         if not self._restarts or not self._wanted.is_set():
             return []  # whoever looks after it has replaced it elsewhere, or it was stopped by itself
-        self.start()
+        self.launch()
         return [self.name]
 
     def _spawn(self, next_pause: float) -> None:

@@ -74,11 +74,20 @@ def lose_zone(zone: str) -> dict[str, list[str]]:
 
 @command("zone/restore")
 def restore_zone(zone: str) -> dict[str, list[str]]:
-    """Start again what `zone/lose` stopped."""
+    """Start again what `zone/lose` stopped: all of it, also where something of it cannot be started."""
     if zone not in LOST_ZONES:
         return {"started": []}
     LOST_ZONES.remove(zone)
-    return {"started": [name for engine in list(RUNNING.values()) for name in engine.restore_zone(zone)]}
+    started: list[str] = []
+    problems: list[Exception] = []
+    for engine in list(RUNNING.values()):
+        try:
+            started += engine.restore_zone(zone)
+        except Exception as problem:
+            problems.append(problem)
+    if problems:
+        raise problems[0]
+    return {"started": started}
 
 
 def extend() -> None:

@@ -335,7 +335,7 @@ def clusters() -> dict[str, Any]:
             "up": sorted(each.up),
             "topics": {
                 name: [partition.leader for partition in topic.partitions]
-                for name, topic in each.topics.items()
+                for name, topic in list(each.topics.items())
             },
         }
         for arn, each in _clusters.items()

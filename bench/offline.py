@@ -103,14 +103,18 @@ class Offline:
         return self._standing[-1].outputs
 
 
+def synthesized(name: str, scratch: Path) -> Assembly:
+    """The blueprint `name` as whoever asks for nothing gets it."""
+    folder = assembly_for(catalogue.find(name), catalogue.DEFAULT_USERS, catalogue.DEFAULT_STAGE, scratch)
+    return Assembly.load(folder)
+
+
 @contextmanager
 def offline(bench: Bench, name: str) -> Iterator[Offline]:
     """The blueprint `name`, deployed; the offline AWS is gone after the `with`."""
     folder = bench.scratch / f"aws-{time.monotonic_ns()}"
     folder.mkdir()
-    assembly = Assembly.load(
-        assembly_for(catalogue.find(name), catalogue.DEFAULT_USERS, catalogue.DEFAULT_STAGE, folder)
-    )
+    assembly = synthesized(name, folder)
     started = time.perf_counter()
     with Emulator(folder) as emulator:
         emulator.wait_until_ready()

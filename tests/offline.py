@@ -67,8 +67,8 @@ def delete_stack(endpoint: Endpoint, name: str) -> None:
     deploy.destroy(deploy.Deployed(name, DEFAULT_REGION, {}, {}), endpoint.client)
 
 
-def update_stack(endpoint: Endpoint, name: str, template: Template) -> None:
-    """Return once the stack is as `template` says. Raises `AssertionError` with its events when it is not."""
+def update_stack(endpoint: Endpoint, name: str, template: Template) -> dict[str, str]:
+    """The outputs of the stack once it is as `template` says. Raises `AssertionError` with what failed of it."""
     formation = endpoint.client("cloudformation")
     formation.update_stack(
         StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
@@ -78,7 +78,10 @@ def update_stack(endpoint: Endpoint, name: str, template: Template) -> None:
         f"the update of {name}",
         holds=lambda status: not status.endswith("_IN_PROGRESS"),
     )
-    assert status == "UPDATE_COMPLETE", formation.describe_stack_events(StackName=name)["StackEvents"]
+    events = formation.describe_stack_events(StackName=name)["StackEvents"]
+    failed = [each["ResourceStatusReason"] for each in events if each["ResourceStatus"].endswith("_FAILED")]
+    assert status == "UPDATE_COMPLETE", failed
+    return deploy.describe(formation, name, DEFAULT_REGION).outputs
 
 
 def _create(

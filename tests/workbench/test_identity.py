@@ -79,6 +79,7 @@ REFUSED: dict[str, Callable[[], str]] = {
     "for another User": lambda: _signed(URL.replace("clerk", "admin")),
     "for more than 900 s": lambda: _signed(seconds=901),
     "does not say when": lambda: _changed(_signed(), lambda query: query.pop("X-Amz-Expires")),
+    "and for how long": lambda: _changed(_signed(), lambda query: query.update({"X-Amz-Expires": "9" * 14})),
     "has expired": lambda: _changed(
         _signed(), lambda query: query.update({"X-Amz-Date": "20200101T000000Z"})
     ),

@@ -231,7 +231,7 @@ def test_a_cancelled_job_ends_at_once_with_its_ffmpeg(emulator: Emulator, world:
     ]
     assert all(0 < each["JobPercentComplete"] < 100 for each in transcoding)
     assert client.get_job(Id=jobs[2])["Job"]["Status"] == "SUBMITTED"  # two run at once, and no more
-    assert len(_children(emulator, "ffmpeg")) == 2
+    eventually(lambda: len(_children(emulator, "ffmpeg")) == 2, "two ffmpegs")
     for job in reversed(jobs):
         client.cancel_job(Id=job)
     assert [client.get_job(Id=job)["Job"]["Status"] for job in jobs] == ["CANCELED"] * 3

@@ -168,7 +168,7 @@ def test_deleting_the_stack_takes_it_all_away(made: Outputs, emulator: Emulator)
     assert client("route53").list_health_checks()["HealthChecks"] == []
 
 
-# What has a name of its own, each with a property that CloudFormation changes without another resource.
+# Each with a property that CloudFormation changes in place.
 CHANGED: dict[str, dict[str, Any]] = {
     "AclEntry": {"RuleAction": "deny"},
     "Addresses": {"Addresses": ["198.51.100.0/24"]},
@@ -186,30 +186,122 @@ CHANGED: dict[str, dict[str, Any]] = {
     "Belonging": {"Description": "another"},
     "Door": {"Tags": [{"Key": "Name", "Value": "another"}]},
     "Capacity": {"Tags": [{"Key": "Name", "Value": "another"}]},
+    "Keys": {
+        "KeyGroupConfig": {"Name": "keys-of-another-stack", "Items": [ref("Key")], "Comment": "another"}
+    },
     "Provider": {"ClientIdList": ["another"]},
 }
 
 
-def test_what_has_a_name_can_be_changed(emulator: Emulator) -> None:
-    around = ("Vpc", "Acl", "TrailBucket", "Bus")
-    before = {name: each for name, each in _resources().items() if name in (*around, *CHANGED)}
-    after = {
-        name: {**each, "Properties": each["Properties"] | CHANGED.get(name, {})}
-        for name, each in before.items()
+def _others(*names: str) -> dict[str, Any]:
+    """Some of the resources, under names that no other stack has."""
+    found = {name: each for name, each in _resources().items() if name in names}
+    for each in found.values():
+        properties = each["Properties"]
+        for key in ("Name", "KeyName", "BucketName", "Url", "PrefixListName"):
+            if key in properties:
+                properties[key] += "-of-another-stack"
+        if "KeyGroupConfig" in properties:
+            properties["KeyGroupConfig"] = {"Name": "keys-of-another-stack", "Items": [ref("Key")]}
+        if "PublicKeyConfig" in properties:
+            properties["PublicKeyConfig"] |= {"Name": "key-of-another-stack", "CallerReference": "2"}
+    return found
+
+
+def _with(resources: dict[str, Any], changed: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    return {
+        name: {**each, "Properties": each["Properties"] | changed.get(name, {})}
+        for name, each in resources.items()
     }
-    outputs = {name: ref(name) for name in ("Acl", "Archive", "Budget")}
+
+
+def test_what_can_be_changed_in_place_is(emulator: Emulator) -> None:
+    before = _others("Vpc", "Acl", "TrailBucket", "Bus", "Key", *CHANGED)
+    outputs = {name: ref(name) for name in before}
+    client = emulator.endpoint.client
     with deployed(emulator.endpoint, "changing", template(before, outputs)) as made:
-        update_stack(emulator.endpoint, "changing", template(after, outputs))
-        client = emulator.endpoint.client
+        after = template(_with(before, CHANGED), outputs)
+        assert update_stack(emulator.endpoint, "changing", after) == made
         [acl] = client("ec2").describe_network_acls(NetworkAclIds=[made["Acl"]])["NetworkAcls"]
         assert [(each["RuleNumber"], each["RuleAction"]) for each in acl["Entries"]] == [(100, "deny")]
-        [budget] = client("budgets").describe_budgets(AccountId=ACCOUNT)["Budgets"]
-        assert (budget["BudgetName"], float(budget["BudgetLimit"]["Amount"])) == (made["Budget"], 20)
-        [listed] = client("wafv2").list_ip_sets(Scope="REGIONAL")["IPSets"]
-        which = {"Name": listed["Name"], "Id": listed["Id"], "Scope": "REGIONAL"}
-        assert client("wafv2").get_ip_set(**which)["IPSet"]["Addresses"] == ["198.51.100.0/24"]
+        [budget] = [
+            each
+            for each in client("budgets").describe_budgets(AccountId=ACCOUNT)["Budgets"]
+            if each["BudgetName"] == made["Budget"]
+        ]
+        assert float(budget["BudgetLimit"]["Amount"]) == 20
+        addresses = client("wafv2").get_ip_set(**_waf(made["Addresses"]))["IPSet"]
+        assert addresses["Addresses"] == ["198.51.100.0/24"]
+        patterns = client("wafv2").get_regex_pattern_set(**_waf(made["Patterns"]))["RegexPatternSet"]
+        assert patterns["RegularExpressionList"] == [{"RegexString": "^/secret"}]
+        trail = client("cloudtrail").get_trail(Name=made["Trail"])["Trail"]
+        assert trail["IsMultiRegionTrail"] is True
         archive = client("events").describe_archive(ArchiveName=made["Archive"])
         assert json.loads(archive["EventPattern"]) == {"source": ["b"]}
+        assert client("events").describe_connection(Name=made["Connection"])["Description"] == "another"
+        group = client("resource-groups").get_group(GroupName=made["Belonging"])["Group"]
+        assert group["Description"] == "another"
+        [door] = client("ec2").describe_key_pairs(KeyNames=[made["Door"]])["KeyPairs"]
+        tags = client("ec2").describe_tags(Filters=[{"Name": "resource-id", "Values": [door["KeyPairId"]]}])
+        assert [each["Value"] for each in tags["Tags"]] == ["another"]
+        providers = client("ecs").describe_capacity_providers(
+            capacityProviders=[made["Capacity"]], include=["TAGS"]
+        )["capacityProviders"]
+        assert [each["tags"] for each in providers] == [[{"key": "Name", "value": "another"}]]
+        keys = client("cloudfront").get_key_group(Id=made["Keys"])["KeyGroup"]["KeyGroupConfig"]
+        assert keys["Comment"] == "another"
+        provider = client("iam").get_open_id_connect_provider(OpenIDConnectProviderArn=made["Provider"])
+        assert provider["ClientIDList"] == ["another"]
+
+
+def _waf(physical_id: str) -> dict[str, str]:
+    return dict(zip(("Name", "Id", "Scope"), physical_id.split("|"), strict=True))
+
+
+def test_what_is_renamed_is_there_as_it_was_after_a_rollback(emulator: Emulator) -> None:
+    before = _others("Vpc", "Acl", "AclEntry", "Addresses", "Door")
+    renamed: dict[str, dict[str, Any]] = {
+        "AclEntry": {"RuleNumber": 200},
+        "Addresses": {"Name": "renamed"},
+        "Door": {"KeyName": "renamed"},
+    }
+    rule = {"GroupId": "sg-of-nobody", "IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "CidrIp": "0.0.0.0/0"}
+    refused = resource("EC2::SecurityGroupIngress", **rule) | {"DependsOn": list(renamed)}
+    after = _with(before, renamed) | {"Refused": refused}
+    outputs = {name: ref(name) for name in before}
+    client = emulator.endpoint.client
+    with deployed(emulator.endpoint, "renaming", template(before, outputs)) as made:
+        with pytest.raises(AssertionError, match="sg-of-nobody"):
+            update_stack(emulator.endpoint, "renaming", template(after, outputs))
+        [acl] = client("ec2").describe_network_acls(NetworkAclIds=[made["Acl"]])["NetworkAcls"]
+        assert [each["RuleNumber"] for each in acl["Entries"]] == [100]
+        assert client("wafv2").get_ip_set(**_waf(made["Addresses"]))["IPSet"]["Addresses"]
+        assert made["Door"] in [each["KeyName"] for each in client("ec2").describe_key_pairs()["KeyPairs"]]
+
+
+def test_what_is_associated_anew_stays_so(emulator: Emulator) -> None:
+    """A new association takes the place of the old one, which the stack takes away after that."""
+    before = _others(
+        "Vpc", "Subnet", "Acl", "AclSubnet", "Options", "OptionsOfVpc", "Firewall", "Balancer", "Guarded"
+    )
+    second = _others("Acl", "Options", "Firewall")
+    second["Firewall"]["Properties"]["Name"] += "-the-second"
+    before |= {f"{name}2": each for name, each in second.items()}
+    switched: dict[str, dict[str, Any]] = {
+        "AclSubnet": {"NetworkAclId": ref("Acl2")},
+        "OptionsOfVpc": {"DhcpOptionsId": ref("Options2")},
+        "Guarded": {"WebACLArn": get_att("Firewall2", "Arn")},
+    }
+    outputs = {name: ref(name) for name in before} | {"Second": get_att("Firewall2", "Arn")}
+    client = emulator.endpoint.client
+    with deployed(emulator.endpoint, "switching", template(before, outputs)) as made:
+        update_stack(emulator.endpoint, "switching", template(_with(before, switched), outputs))
+        [acl] = client("ec2").describe_network_acls(NetworkAclIds=[made["Acl2"]])["NetworkAcls"]
+        assert [each["SubnetId"] for each in acl["Associations"]] == [made["Subnet"]]
+        [vpc] = client("ec2").describe_vpcs(VpcIds=[made["Vpc"]])["Vpcs"]
+        assert vpc["DhcpOptionsId"] == made["Options2"]
+        guarding = client("wafv2").get_web_acl_for_resource(ResourceArn=made["Balancer"])["WebACL"]
+        assert guarding["ARN"] == made["Second"]
 
 
 def _resources() -> dict[str, Any]:

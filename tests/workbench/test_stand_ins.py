@@ -52,4 +52,8 @@ def _words(text: str) -> str:
     """What a table of ours says in short, for people."""
     text = re.sub(r"^= of (\w+)$", r"as `\1` answers", text)
     text = re.sub(r"^([\w.]+) of (\w+)$", r"`\1` of what `\2` answers", text)
-    return text.replace("{account}", "the account's number").replace("{0}", "its own").replace("|", "\\|")
+    return (
+        text.replace("{account}", "the account's number")
+        .replace("{0}", "the same as `Ref`")
+        .replace("|", "\\|")
+    )

@@ -152,9 +152,8 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
         if any(step.failed for step in report.steps):
             report.log = _last_log_lines(assembly, deployed, client, report.steps[-1].began)
     # Only now: some grants are used as a stack is made, or as it is destroyed.
+    recorded = emulator.decisions() if emulator else []
     for stack, standing_stack, held in granted:
-        assert emulator is not None
-        recorded = emulator.decisions()
         decisions, going = (
             grants.decisions_of(stack, standing_stack, part)
             for part in (recorded[:played], recorded[played:])

@@ -126,7 +126,7 @@ def _check_time(query: Mapping[str, str], within: datetime.timedelta | None) -> 
     try:
         signed = datetime.datetime.strptime(query["X-Amz-Date"], "%Y%m%dT%H%M%S%z")
         lifetime = within or datetime.timedelta(seconds=int(query["X-Amz-Expires"]))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         raise NotSigned("the token does not say when it was signed, and for how long") from None
     now = datetime.datetime.now(datetime.UTC)
     if not datetime.timedelta(0) < lifetime <= LONGEST or signed > now + (within or _SKEW):

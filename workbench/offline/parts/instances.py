@@ -18,7 +18,6 @@ from ministack.services import ec2, ecs, iam
 from workbench.offline.engines import find
 from workbench.offline.engines.program import PLACING, Program, free_ip
 from workbench.offline.images import containers_of, program_of
-from workbench.offline.parts import make_in_a_thread
 from workbench.offline.parts.tasks import Container
 from workbench.offline.schedulers import NO_SUBNET
 
@@ -27,10 +26,6 @@ Instance = dict[str, Any]
 
 def extend() -> None:
     """Put programs behind instances."""
-    # Here, because `compute` runs its instances through this module.
-    from workbench.offline.stand_ins import compute, network, records
-
-    make_in_a_thread(*(each.type for room in (compute, network, records) for each in room.STAND_INS))
     launch = ec2._launch_instances_internal
 
     def launch_for_real(

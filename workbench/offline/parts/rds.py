@@ -21,13 +21,11 @@ from ministack.services.cloudformation import provisioners
 
 from workbench.offline import database_proxies, databases
 from workbench.offline.control import command
-from workbench.offline.database_records import is_true, of_cluster
+from workbench.offline.database_records import Record, is_true, of_cluster
 from workbench.offline.engine_commands import offer_stopping, report
 from workbench.offline.engines.postgres import Postgres
 from workbench.offline.parts import Answer, make_in_a_thread
 from workbench.offline.surroundings import surroundings
-
-Record = dict[str, Any]
 
 _INSTANCE, _CLUSTER = "AWS::RDS::DBInstance", "AWS::RDS::DBCluster"
 _ZONES = "abc"

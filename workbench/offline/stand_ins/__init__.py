@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from workbench.offline.parts import make_in_a_thread
+
 Properties = dict[str, Any]
 Made = tuple[str, dict[str, Any]]  # what Ref answers, and what each GetAtt does
 
@@ -51,7 +53,8 @@ def table() -> dict[str, StandIn]:
 
 
 def provision(handlers: dict[str, Any]) -> None:
-    """Add every stand-in to MiniStack's table of provisioners."""
+    """Add every stand-in to MiniStack's table of provisioners; they call the API, or wait for what they start."""
+    make_in_a_thread(*table())
     for kind, each in table().items():
         handler: dict[str, Any] = {"create": each.create, "delete": each.delete}
         if each.update is not None:

@@ -21,6 +21,7 @@ from workbench.offline.stand_ins import Made, Properties, StandIn
 Answer = dict[str, Any]
 Named = Callable[[str, Properties], str]
 Given = Callable[[str, Properties], Properties]
+Gone = Callable[[str, Properties], Properties | None]
 Create = Callable[[str, Properties, str], Made]
 Update = Callable[[str, Properties, Properties, str], Made]
 Delete = Callable[[str, Properties], None]
@@ -114,14 +115,16 @@ def made_by(
     physical: str | Named,
     attributes: Mapping[str, str] | None = None,
     given: Given = as_declared,
-    gone: Given | None = None,
+    gone: Gone | None = None,
+    change: Update | None = None,
 ) -> StandIn:
     """A type that one operation of `service` makes and another takes away, "CreateX" and "DeleteX" for AWS::Y::X.
 
     `given(name, properties)` is what the first is told, where `name` is one for a thing that needs a name and was
-    given none; `gone(physical_id, properties)` what the second is. `physical` is the path of the physical id in
-    the answer, or makes it; the last part of a path is also what the second operation calls it, unless `gone` says
-    otherwise. `attributes` is the path of each attribute, or "=" for the physical id.
+    given none; `gone(physical_id, properties)` what the second is, or None where something else has taken the
+    thing's place. `physical` is the path of the physical id in the answer, or makes it; the last part of a path is
+    also what the second operation calls it, unless `gone` says otherwise. `change` is the update, where taking away
+    and making again will not do. `attributes` is the path of each attribute, or "=" for the physical id.
     """
     paths, own = attributes or {}, kind.rpartition("::")[2]
     making, removing = create or f"Create{own}", delete or f"Delete{own}"
@@ -136,18 +139,21 @@ def made_by(
         return make_it(physical_name(stack, logical_id), properties)
 
     def update_it(physical_id: str, old: Properties, new: Properties, _stack: str) -> Made:
-        delete_it(physical_id, old)
+        if callable(physical) and physical(physical_id, new) == physical_id:
+            delete_it(physical_id, old)
         return make_it(physical_id, new)
 
     def delete_it(physical_id: str, properties: Properties) -> None:
         with forgiving():
-            call(service, removing, removed(physical_id, properties))
+            parameters = removed(physical_id, properties)
+            if parameters is not None:
+                call(service, removing, parameters)
 
     answers = {key: f"{path} of {making}" for key, path in paths.items()}
-    # What goes by its name is in the way of a new one that has it too.
-    return StandIn(
-        kind, "api", what, ref, create_it, delete_it, answers, update_it if callable(physical) else None
-    )
+    # What goes by its name is in the way of a new one that has it too. With another name nothing is: then the stack
+    # takes the old one away at its end, or goes back to it.
+    update = change or (update_it if callable(physical) else None)
+    return StandIn(kind, "api", what, ref, create_it, delete_it, answers, update)
 
 
 def recorded(kind: str, *, what: str, ref: str, physical: Named, **attributes: str) -> StandIn:
@@ -229,10 +235,14 @@ def replacing(
 
 
 def repeating(create: Create, delete: Delete = leave, *, name: str | None = None) -> Update:
-    """An update that is to take away, and to make again; what declares no `name` keeps the one that it was given."""
+    """An update that is to take away, and to make again; what declares no `name` keeps the one that it was given.
+
+    With another name nothing is in the way: then the stack takes the old one away at its end, or goes back to it.
+    """
 
     def update(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
-        delete(physical_id, old)
+        if name is None or new.get(name, physical_id) == physical_id:
+            delete(physical_id, old)
         return create(physical_id, {name: physical_id, **new} if name else new, stack)
 
     return update

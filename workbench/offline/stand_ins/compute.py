@@ -26,6 +26,7 @@ from workbench.offline.stand_ins._making import (
     own,
     recorded,
     repeating,
+    tagged,
     with_own,
 )
 
@@ -69,7 +70,8 @@ def _terminate_instance(physical_id: str, _properties: Properties) -> None:
 def _key_pair(logical_id: str, properties: Properties, _stack: str) -> Made:
     imported = properties.get("PublicKeyMaterial")
     operation = "ImportKeyPair" if imported else "CreateKeyPair"
-    call("ec2", operation, {**properties, "PublicKeyMaterial": str(imported or "").encode()})
+    given = {**tagged("key-pair")("", properties), "PublicKeyMaterial": str(imported or "").encode()}
+    call("ec2", operation, given)
     pair = ec2._key_pairs[properties["KeyName"]]
     return properties["KeyName"], {
         "KeyPairId": pair.get("KeyPairId", logical_id),
@@ -126,7 +128,7 @@ STAND_INS = (
         what="the key pair is there; nothing is signed in to",
         ref="the key's name",
         create=_key_pair,
-        update=repeating(_key_pair, _delete_key_pair),
+        update=repeating(_key_pair, _delete_key_pair, name="KeyName"),
         delete=_delete_key_pair,
         attributes={"KeyPairId": "the pair's id", "KeyFingerprint": "the key's fingerprint"},
     ),

@@ -61,7 +61,7 @@ STAND_INS = (
     StandIn(
         _SERVERLESS,
         by="engine",
-        what="a Redis server behind TLS that also speaks to clients in cluster mode",
+        what="a Valkey server behind TLS that also speaks to clients in cluster mode",
         ref="its name",
         attributes={
             "ARN": "its ARN",

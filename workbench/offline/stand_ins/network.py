@@ -86,7 +86,10 @@ def _associate_acl(_logical_id: str, properties: Properties, _stack: str) -> Mad
 
 
 def _disassociate_acl(physical_id: str, properties: Properties) -> None:
-    """The subnet goes back to the default ACL of its VPC."""
+    """The subnet goes back to the default ACL of its VPC, unless another association has taken its place."""
+    known = (each for acl in ec2._network_acls.values() for each in acl["Associations"])
+    if physical_id not in {each["NetworkAclAssociationId"] for each in known}:
+        return
     subnet = ec2._subnets.get(properties["SubnetId"], {})
     defaults = (each for each in ec2._network_acls.values() if each["IsDefault"])
     default = next((each for each in defaults if each["VpcId"] == subnet.get("VpcId")), None)
@@ -130,6 +133,13 @@ def _options(_name: str, properties: Properties) -> Properties:
     }
     configurations = [{"Key": key, "Values": values} for key, values in keys.items() if values]
     return tagged("dhcp-options")("", {"Tags": properties.get("Tags"), "DhcpConfigurations": configurations})
+
+
+def _default_options(_physical_id: str, properties: Properties) -> Properties | None:
+    """None where the VPC has other options by now: a new association has taken the place of this one."""
+    [vpc] = call("ec2", "DescribeVpcs", {"VpcIds": [properties["VpcId"]]})["Vpcs"]
+    default = {"DhcpOptionsId": "default", "VpcId": properties["VpcId"]}
+    return default if vpc["DhcpOptionsId"] == properties["DhcpOptionsId"] else None
 
 
 def _interface(_name: str, properties: Properties) -> Properties:
@@ -202,7 +212,7 @@ STAND_INS = (
         physical=_entry_id,
         attributes={"Id": "="},
         given=_entry,
-        gone=lambda _, properties: {"Egress": False, **properties},
+        gone=_entry,
     ),
     StandIn(
         "AWS::EC2::SubnetNetworkAclAssociation",
@@ -241,7 +251,7 @@ STAND_INS = (
         what="the VPC names its options; nothing asks for them",
         ref="the options' id and the VPC's",
         physical=lambda _, properties: f"{properties['DhcpOptionsId']}|{properties['VpcId']}",
-        gone=lambda _, properties: {"DhcpOptionsId": "default", "VpcId": properties["VpcId"]},
+        gone=_default_options,
     ),
     made_by(
         "AWS::EC2::PrefixList",

@@ -67,25 +67,33 @@ def _queue_policy(queue: str, document: str) -> Properties:
 
 
 def _locked_set(kind: str) -> StandIn:
-    """An IP set or a set of patterns: deleting one needs the token of its latest version."""
+    """An IP set or a set of patterns: changing or deleting one needs the token of its latest version."""
+
+    def given(properties: Properties) -> Properties:
+        patterns = [{"RegexString": each} for each in properties.get("RegularExpressionList") or []]
+        return {**properties, "RegularExpressionList": patterns}
+
+    def which_of(physical_id: str) -> Properties:
+        return dict(zip(("Name", "Id", "Scope"), physical_id.split("|"), strict=True))
 
     def create(logical_id: str, properties: Properties, stack: str) -> Made:
         name = properties.get("Name") or physical_name(stack, logical_id)
-        patterns = [{"RegexString": each} for each in properties.get("RegularExpressionList") or []]
-        given = {**properties, "Name": name, "RegularExpressionList": patterns}
-        made = call("wafv2", f"Create{kind}", given)["Summary"]
+        made = call("wafv2", f"Create{kind}", {**given(properties), "Name": name})["Summary"]
         return f"{name}|{made['Id']}|{properties['Scope']}", {"Arn": made["ARN"], "Id": made["Id"]}
 
     def delete(physical_id: str, _properties: Properties) -> None:
-        name, identity, scope = physical_id.split("|")
-        which = {"Name": name, "Id": identity, "Scope": scope}
+        which = which_of(physical_id)
         with forgiving():
             token = call("wafv2", f"Get{kind}", which)["LockToken"]
             call("wafv2", f"Delete{kind}", {**which, "LockToken": token})
 
     def update(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
-        delete(physical_id, old)
-        return create(physical_id, {"Name": physical_id.partition("|")[0], **new}, stack)
+        if any(old.get(each) != new.get(each) for each in ("Name", "Scope", "IPAddressVersion")):
+            return create(physical_id.partition("|")[0], new, stack)
+        which = which_of(physical_id)
+        known = call("wafv2", f"Get{kind}", which)
+        call("wafv2", f"Update{kind}", {**given(new), **which, "LockToken": known["LockToken"]})
+        return physical_id, {"Arn": known[kind]["ARN"], "Id": which["Id"]}
 
     return StandIn(
         f"AWS::WAFv2::{kind}",
@@ -139,8 +147,14 @@ def _budget(logical_id: str, properties: Properties, stack: str) -> Made:
 
 
 def _change_budget(physical_id: str, old: Properties, new: Properties, stack: str) -> Made:
-    _delete_budget(physical_id, old)
-    return _budget(physical_id, {**new, "Budget": {"BudgetName": physical_id, **new["Budget"]}}, stack)
+    budget = {"BudgetName": physical_id, **new["Budget"]}
+    told = "NotificationsWithSubscribers"
+    if budget["BudgetName"] == physical_id and old.get(told) == new.get(told):
+        call("budgets", "UpdateBudget", {"AccountId": get_account_id(), "NewBudget": budget})
+        return physical_id, {"Id": physical_id}
+    if budget["BudgetName"] == physical_id:
+        _delete_budget(physical_id, old)
+    return _budget(physical_id, {**new, "Budget": budget}, stack)
 
 
 def _delete_budget(physical_id: str, _properties: Properties) -> None:
@@ -149,12 +163,27 @@ def _delete_budget(physical_id: str, _properties: Properties) -> None:
 
 
 def _versioned(operation: str) -> Callable[[str, Properties], Properties]:
-    """CloudFront deletes only the version that it is told."""
+    """CloudFront changes and deletes only the version that it is told."""
 
     def gone(physical_id: str, _properties: Properties) -> Properties:
         return {"Id": physical_id, "IfMatch": call("cloudfront", operation, {"Id": physical_id})["ETag"]}
 
     return gone
+
+
+_latest_key_group = _versioned("GetKeyGroup")
+
+
+def _change_key_group(physical_id: str, _old: Properties, new: Properties, _stack: str) -> Made:
+    group = call("cloudfront", "UpdateKeyGroup", {**_latest_key_group(physical_id, new), **new})["KeyGroup"]
+    return physical_id, {"Id": physical_id, "LastModifiedTime": group["LastModifiedTime"]}
+
+
+def _association_of_acl(_physical_id: str, properties: Properties) -> Properties | None:
+    """None where the resource has another ACL by now: a new association has taken the place of this one."""
+    resource = {"ResourceArn": properties["ResourceArn"]}
+    acl = call("wafv2", "GetWebACLForResource", resource).get("WebACL") or {}
+    return resource if acl.get("ARN") == properties["WebACLArn"] else None
 
 
 def _provider(_name: str, properties: Properties) -> str:
@@ -198,7 +227,7 @@ STAND_INS = (
         what="the association is there; nothing is filtered by it",
         ref="the resource's ARN and the ACL's",
         physical=joined("ResourceArn", "WebACLArn"),
-        gone=lambda _, properties: {"ResourceArn": properties["ResourceArn"]},
+        gone=_association_of_acl,
     ),
     recorded(
         "AWS::WAFv2::LoggingConfiguration",
@@ -319,7 +348,8 @@ STAND_INS = (
         ref="the group's id",
         physical="KeyGroup.Id",
         attributes={"Id": "=", "LastModifiedTime": "KeyGroup.LastModifiedTime"},
-        gone=_versioned("GetKeyGroup"),
+        gone=_latest_key_group,
+        change=_change_key_group,
     ),
     *(
         recorded(

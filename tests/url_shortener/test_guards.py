@@ -125,4 +125,4 @@ def test_without_the_price_itself_there_is_no_bill(synthesized: Synthesized) -> 
     book = PriceBook.load()
     poorer = dataclasses.replace(book, prices={key: book[key] for key in book if key != "sqs.standard"})
     with pytest.raises(NotPriced, match=r"sqs\.standard"):
-        cost.price(synthesized("url_shortener", 1_000, "production"), poorer)
+        cost.price(synthesized("url_shortener", 1_000, "production"), lambda _region: poorer)

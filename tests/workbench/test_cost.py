@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import sys
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from hypothesis import given
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from tests.assemblies import assembly, resource, stack
 from workbench.assembly import Assembly
 from workbench.errors import MalformedAssembly, NotPriced
+from workbench.review import free_tier
 from workbench.review.cost import Bill, price
 from workbench.review.prices import PriceBook
 from workbench.review.registry import rooms
@@ -105,9 +107,77 @@ def test_two_regions_have_tiers_of_their_own() -> None:
     api = resource("AWS::ApiGatewayV2::Api", requests_per_month=200 * MILLION, egress_gb_per_month=0)
     stacks = (stack({"Api": api}, name="Here"), stack({"Api": api}, name="There", region="eu-west-1"))
     bill = price(Assembly(Path(), stacks))
-    assert bill.monthly_usd == Decimal(400)
-    assert bill.warnings == ("eu-west-1 is priced as us-east-1, the one region of the price book",)
+    assert bill.monthly_usd == Decimal(422)  # 200 M × $1/M + 200 M × $1.11/M
     assert {line.resource for line in bill.lines} == {"Here/Api", "There/Api"}
+
+
+def test_every_stack_can_be_priced_as_if_it_stood_in_one_region() -> None:
+    api = resource("AWS::ApiGatewayV2::Api", requests_per_month=MILLION, egress_gb_per_month=0)
+    built = assembly({"Api": api})
+    assert [price(built, region=each).monthly_usd for each in ("us-east-1", "eu-west-1", "ap-south-1")] == [
+        Decimal("1"),
+        Decimal("1.11"),
+        Decimal("1.05"),
+    ]
+
+
+def test_what_has_no_price_in_a_region_is_named_and_the_rest_is_priced() -> None:
+    volume = {"Volume": resource("AWS::EC2::Volume", {"VolumeType": "gp3", "Size": 10})}
+    assert price(assembly(volume)).monthly_usd == Decimal("0.8")
+    bill = price(assembly(volume), region="eu-west-1")
+    assert bill.monthly_usd == 0
+    assert [each.why for each in bill.unpriced] == [
+        "Volumes (gp3): the price 'ebs.gp3' is not known in eu-west-1"
+    ]
+
+
+def test_a_region_without_prices_is_refused_by_name() -> None:
+    there = stack({"Queue": resource("AWS::SQS::Queue")}, region="mars-north-1")
+    with pytest.raises(NotPriced, match=r"manifest\.json: Demo is in the region 'mars-north-1'.*--region"):
+        price(Assembly(Path(), (there,)))
+    assert price(Assembly(Path(), (there,)), region="us-east-1").monthly_usd == 0
+    with pytest.raises(NotPriced, match=r"'mars-north-1'.*us-east-1, ap-south-1, eu-west-1"):
+        price(assembly({}), region="mars-north-1")
+
+
+def test_what_costs_the_same_everywhere_has_the_tiers_of_the_whole_account() -> None:
+    zone = {"Zone": resource("AWS::Route53::HostedZone", queries_per_month=800 * MILLION)}
+    stacks = (stack(zone, name="Here"), stack(zone, name="There", region="eu-west-1"))
+    bill = price(Assembly(Path(), stacks))
+    # 1,000 M × $0.40/M + 600 M × $0.20/M
+    assert dollars(bill)["Queries (standard)"] == Decimal(520)
+
+
+def test_the_free_tier_is_off_and_a_sum_of_its_own() -> None:
+    queues = {
+        "One": resource("AWS::SQS::Queue", requests_per_month=3 * MILLION),
+        "Fifo": resource("AWS::SQS::Queue", {"FifoQueue": True}, requests_per_month=MILLION),
+    }
+    assert price(assembly(queues)).free_tier == ()
+    bill = price(assembly(queues), with_free_tier=True)
+    [taken] = bill.free_tier
+    assert (taken.allowance.name, taken.quantity) == ("SQS requests", Decimal(MILLION))
+    assert bill.monthly_usd == Decimal("1.7")  # 3 M × $0.40/M + 1 M × $0.50/M
+    assert bill.free_usd == Decimal("0.425")  # 750,000 × $0.40/M + 250,000 × $0.50/M
+    assert bill.payable_usd == Decimal("1.275")
+
+
+def test_the_free_tier_is_never_more_than_what_is_used() -> None:
+    queue = {"One": resource("AWS::SQS::Queue", requests_per_month=10)}
+    bill = price(assembly(queue), with_free_tier=True)
+    assert bill.payable_usd == 0
+    assert bill.free_usd == bill.monthly_usd == Decimal("0.000004")
+
+
+@pytest.mark.parametrize(("scope", "free"), [("account", "0.2"), ("region", "0.4")])
+def test_an_allowance_is_of_the_account_or_of_each_region(
+    scope: Literal["account", "region"], free: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [requests] = [each for each in free_tier.allowances() if each.name == "Lambda requests"]
+    monkeypatch.setattr(free_tier, "allowances", lambda: (dataclasses.replace(requests, scope=scope),))
+    code = {"One": function(invocations_per_month=2 * MILLION)}
+    stacks = (stack(code, name="Here"), stack(code, name="There", region="eu-west-1"))
+    assert price(Assembly(Path(), stacks), with_free_tier=True).free_usd == Decimal(free)
 
 
 def test_a_websocket_api_pays_for_messages_and_minutes() -> None:

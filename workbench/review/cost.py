@@ -3,20 +3,22 @@
     bill = price(Assembly.load(folder))
     bill.monthly_usd, bill.idle_usd, bill.lines[0].formula
 
-List prices of one region, without tax, discount or free allowances. A month is 730 hours.
+List prices of the stacks' regions, without tax or discount. A month is 730 hours. What AWS gives everybody for
+nothing is taken off only on request, as a sum of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cached_property
 
 from workbench.assembly import Assembly, Resource
-from workbench.errors import MalformedAssembly
-from workbench.review import registry
+from workbench.errors import MalformedAssembly, NotPriced
+from workbench.review import free_tier, registry
 from workbench.review.numbers import MONEY_STEP, plain, shown, tidy
-from workbench.review.prices import Price, PriceBook
+from workbench.review.prices import HOME, Price, PriceBook, known_regions
 from workbench.review.room import Context, CostLine, is_declared
 from workbench.review.unpriced import UNPRICED
 
@@ -26,7 +28,7 @@ class BillLine:
     """One line: `quantity` of `unit` a month at the effective price `unit_price`.
 
     `formula` goes from the workload to the dollar. `declared` is False where the line depends on usage that
-    the template doesn't declare; its quantity is then zero.
+    the template doesn't declare; its quantity is then zero. `as_of` is the last day on which the price was seen.
     """
 
     resource: str
@@ -40,6 +42,7 @@ class BillLine:
     formula: str
     price_key: str
     declared: bool = True
+    as_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,17 @@ class Bill:
     prices_as_of: str
     users: int | None
     traffic: Decimal = Decimal(1)
+    free_tier: tuple[free_tier.Taken, ...] = ()
+
+    @property
+    def free_usd(self) -> Decimal:
+        """What the always-free allowances take off, where the bill was asked to count them."""
+        return sum((each.usd for each in self.free_tier), Decimal(0))
+
+    @property
+    def payable_usd(self) -> Decimal:
+        """What is left to pay after them."""
+        return self.monthly_usd - self.free_usd
 
     @property
     def largest(self) -> BillLine | None:
@@ -80,27 +94,50 @@ class Bill:
         return tidy(self.monthly_usd / people) if people else None
 
 
-def price(assembly: Assembly, book: PriceBook | None = None, *, traffic: Decimal = Decimal(1)) -> Bill:
+Books = Callable[[str], PriceBook]
+
+
+def price(
+    assembly: Assembly,
+    books: Books = PriceBook.load,
+    *,
+    traffic: Decimal = Decimal(1),
+    region: str | None = None,
+    with_free_tier: bool = False,
+) -> Bill:
     """Price `assembly` with all its declared traffic multiplied by `traffic`.
 
-    Raises `NotPriced` for a type, property or usage key that the review doesn't know, and
-    `MalformedAssembly`.
+    `region` prices every stack as if it stood there. Raises `NotPriced` for a type, property, usage key or region
+    that the review doesn't know, and `MalformedAssembly`.
     """
-    book = book or PriceBook.load()
     registry.check(assembly)
-    lines = _bill_lines(assembly, book, traffic)
-    idle = _bill_lines(assembly, book, Decimal(0))
+    _check_regions(assembly, region)
+    ledger = _Ledger(assembly, books, traffic, region)
+    idle = _Ledger(assembly, books, Decimal(0), region)
     context = Context(assembly, registry.rooms(), traffic)
     return Bill(
-        lines=tuple(lines),
-        monthly_usd=_sum(lines),
-        idle_usd=_sum(idle),
-        unpriced=tuple(_unpriced(assembly, context)),
-        warnings=tuple(_warnings(assembly, context, book)),
-        prices_as_of=book.as_of,
+        lines=tuple(ledger.lines),
+        monthly_usd=_sum(ledger.lines),
+        idle_usd=_sum(idle.lines),
+        unpriced=(*_unpriced(assembly, context), *ledger.unpriced),
+        warnings=tuple(_warnings(assembly, context)),
+        prices_as_of=books(HOME).as_of,
         users=declared_users(assembly),
         traffic=traffic,
+        free_tier=tuple(free_tier.taken(ledger.used)) if with_free_tier else (),
     )
+
+
+def _check_regions(assembly: Assembly, region: str | None) -> None:
+    if region is not None:
+        PriceBook.load(region)
+        return
+    for stack in assembly.stacks:
+        if stack.region not in known_regions():
+            raise NotPriced(
+                f"{assembly.directory / 'manifest.json'}: {stack.name} is in the region {stack.region!r}, and there "
+                f"are prices of {', '.join(known_regions())} only; price it as one of these with --region"
+            )
 
 
 def declared(assembly: Assembly) -> dict[str, object]:
@@ -122,17 +159,36 @@ def declared_users(assembly: Assembly) -> int | None:
     return users
 
 
-def _bill_lines(assembly: Assembly, book: PriceBook, traffic: Decimal) -> list[BillLine]:
-    context = Context(assembly, registry.rooms(), traffic)
-    found = list(_cost_lines(assembly, context))
-    accounts: dict[tuple[str, str], _Account] = {}
-    for resource, line in found:
-        key = (resource.stack.region, line.price_key)
-        accounts.setdefault(key, _Account(book[line.price_key])).whole += line.quantity.value
-    return [
-        accounts[resource.stack.region, line.price_key].bill(context.name_of(resource), resource.type, line)
-        for resource, line in found
-    ]
+class _Ledger:
+    """All that an assembly uses at one traffic, and what it comes to by the tiers of the whole account."""
+
+    def __init__(self, assembly: Assembly, books: Books, traffic: Decimal, region: str | None) -> None:
+        self._context = Context(assembly, registry.rooms(), traffic)
+        self._found: list[tuple[Resource, CostLine, _Account]] = []
+        self.unpriced: list[Unpriced] = []
+        accounts: dict[tuple[str, str], _Account] = {}
+        for resource, line in _cost_lines(assembly, self._context):
+            place = region or resource.stack.region
+            try:
+                price = books(place)[line.price_key]
+            except NotPriced:
+                if place == HOME:
+                    raise
+                why = f"{line.component}: the price {line.price_key!r} is not known in {place}"
+                self.unpriced.append(Unpriced(self._context.name_of(resource), resource.type, why))
+                continue
+            key = (free_tier.ACCOUNT if price.is_global else place, line.price_key)
+            account = accounts.setdefault(key, _Account(price))
+            account.whole += line.quantity.value
+            self._found.append((resource, line, account))
+        self.used = {key: (account.price, account.whole) for key, account in accounts.items()}
+
+    @cached_property
+    def lines(self) -> list[BillLine]:
+        return [
+            account.bill(self._context.name_of(resource), resource.type, line)
+            for resource, line, account in self._found
+        ]
 
 
 def _cost_lines(assembly: Assembly, context: Context) -> Iterator[tuple[Resource, CostLine]]:
@@ -167,6 +223,7 @@ class _Account:
             formula=_formula(line, unit_price, self.price, self.whole),
             price_key=line.price_key,
             declared=is_declared(line.quantity),
+            as_of=max(self.price.as_of, self.price.confirmed_as_of),
         )
 
     def _share(self, quantity: Decimal) -> Decimal:
@@ -200,9 +257,7 @@ def _unpriced(assembly: Assembly, context: Context) -> Iterator[Unpriced]:
             yield Unpriced(context.name_of(resource), resource.type, UNPRICED[resource.type])
 
 
-def _warnings(assembly: Assembly, context: Context, book: PriceBook) -> Iterator[str]:
-    for region in sorted({stack.region for stack in assembly.stacks} - {book.region}):
-        yield f"{region} is priced as {book.region}, the one region of the price book"
+def _warnings(assembly: Assembly, context: Context) -> Iterator[str]:
     for resource in assembly.resources:
         room = context.rooms.get(resource.type)
         if room is not None:

@@ -1,11 +1,11 @@
-"""The price book: `workbench/data/prices/us-east-1.json`, the project's own dated copy of public list prices.
+"""The price books, one a region: `workbench/data/prices/`, the project's own dated copy of public list prices.
 
     book = PriceBook.load()
     book["dynamodb.ondemand.write"].cost(Decimal(1_000_000))    # Decimal("0.625")
 
-Prices are dollars for ONE unit, without tax or discount. Free allowances are carried as text and never
-subtracted. `grade`: A is an extract of an AWS price file, B a dated reading of one, C a secondary page, D
-memory.
+Prices are dollars for ONE unit, without tax or discount. `grade`: A is an extract of an AWS price file, B a dated
+reading of one, C a secondary page, D memory. us-east-1 is complete; the others have what is known of them, and what
+costs the same everywhere (`scope`: global) stands in us-east-1 alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,15 @@ from typing import Any
 
 from workbench.errors import NotPriced
 
-PRICES = Path(__file__).resolve().parent.parent / "data" / "prices" / "us-east-1.json"
+FOLDER = Path(__file__).resolve().parent.parent / "data" / "prices"
+HOME = "us-east-1"
+MEMORY = "D"
+GRADES = {
+    "A": "an extract of an AWS price file",
+    "B": "a dated reading of an AWS price file",
+    "C": "a secondary page",
+    "D": "memory",
+}
 
 
 @dataclass(frozen=True)
@@ -33,7 +41,7 @@ class Tier:
 
 @dataclass(frozen=True)
 class Price:
-    """What one unit of something costs."""
+    """What one unit of something costs. `free_tier` tells of an allowance, which `free_tier.py` takes off."""
 
     key: str
     unit: str
@@ -43,6 +51,10 @@ class Price:
     as_of: str
     free_tier: str = ""
     note: str = ""
+    service: str = ""
+    confirmed_as_of: str = ""
+    is_approximate: bool = False
+    is_global: bool = False
 
     def cost(self, quantity: Decimal) -> Decimal:
         """Dollars for `quantity` units in one month, through the tiers."""
@@ -65,9 +77,9 @@ class PriceBook(Mapping[str, Price]):
     prices: Mapping[str, Price]
 
     @classmethod
-    def load(cls, path: Path = PRICES) -> PriceBook:
-        """The book in the file `path`; the project's own by default, which is read once."""
-        return _load(path)
+    def load(cls, region: str = HOME) -> PriceBook:
+        """The book of `region`, which is read once. Raises `NotPriced` where there is none."""
+        return _load(region)
 
     def __getitem__(self, key: str) -> Price:
         """The price `key`. Raises `NotPriced` where the book has none."""
@@ -75,7 +87,7 @@ class PriceBook(Mapping[str, Price]):
             return self.prices[key]
         except KeyError:
             raise NotPriced(
-                f"there is no price {key!r}; add it to workbench/data/prices/{self.region}.json"
+                f"there is no price {key!r} in {self.region}; add it to workbench/data/prices/{self.region}.json"
             ) from None
 
     def __iter__(self) -> Iterator[str]:
@@ -86,10 +98,26 @@ class PriceBook(Mapping[str, Price]):
 
 
 @cache
-def _load(path: Path) -> PriceBook:
+def _load(region: str) -> PriceBook:
+    path = FOLDER / f"{region}.json"
+    if region not in known_regions():
+        raise NotPriced(
+            f"there are no prices of the region {region!r}, only of {', '.join(known_regions())}; "
+            "price it as one of these with --region"
+        )
     content = json.loads(path.read_text(), parse_float=Decimal)
-    prices = {entry["key"]: _price(entry) for entry in content["entries"]}
+    prices = (
+        {} if region == HOME else {key: each for key, each in _load(HOME).prices.items() if each.is_global}
+    )
+    prices |= {entry["key"]: _price(entry) for entry in content["entries"]}
     return PriceBook(content["region"], content["compiled_on"], prices)
+
+
+@cache
+def known_regions() -> tuple[str, ...]:
+    """The regions that have a book, us-east-1 first."""
+    others = sorted(file.stem for file in FOLDER.glob("*-*-*.json") if file.stem != HOME)
+    return (HOME, *others)
 
 
 def _price(entry: dict[str, Any]) -> Price:
@@ -102,6 +130,10 @@ def _price(entry: dict[str, Any]) -> Price:
         as_of=entry["as_of"],
         free_tier=entry.get("free_tier", ""),
         note=entry.get("note", ""),
+        service=entry.get("service", ""),
+        confirmed_as_of=entry.get("confirmed_as_of", ""),
+        is_approximate=entry.get("as_of_approximate", False),
+        is_global=entry.get("scope") == "global",
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from workbench.errors import Misuse
 from workbench.workload import Load, Workload
 
 if TYPE_CHECKING:
@@ -18,11 +19,38 @@ Stage = Literal["sandbox", "production"]
 
 
 @dataclass(frozen=True)
+class Choice:
+    """A part of a system that can be built in more than one way: `cdk deploy -c <key>=<option>`.
+
+    The first of `options` is what is built unless one asks. `question` is what the bill answers, by pricing those of
+    `compared` (all, where none is named) at every size.
+    """
+
+    key: str
+    options: tuple[str, ...]
+    question: str
+    compared: tuple[str, ...] = ()
+
+    def taken(self, asked: object) -> str:
+        """The option that `asked`, a value of the CDK's context, means. Raises `Misuse` for any other."""
+        if asked is None:
+            return self.options[0]
+        if asked not in self.options:
+            raise Misuse(f"{self.key} is one of {', '.join(self.options)}; got {asked!r}")
+        return str(asked)
+
+    @property
+    def ways(self) -> tuple[str, ...]:
+        return self.compared or self.options
+
+
+@dataclass(frozen=True)
 class Blueprint:
     """One system of the catalogue.
 
     `name` is its slug in every room; `seed` and `passage` say where it comes from; `promise` is what its
-    scenario proves; `place(app, load, stage)` adds its stack, or stacks, to a CDK app.
+    scenario proves; `place(app, load, stage)` adds its stack, or stacks, to a CDK app; `choices` are what can be
+    built in another way.
     """
 
     name: str
@@ -34,3 +62,12 @@ class Blueprint:
     services: tuple[str, ...]
     workload: Workload
     place: Callable[[App, Load, Stage], None]
+    choices: tuple[Choice, ...] = ()
+
+    def choice(self, key: str) -> Choice:
+        """The choice `key`. Raises `Misuse` where there is none."""
+        for choice in self.choices:
+            if choice.key == key:
+                return choice
+        known = ", ".join(choice.key for choice in self.choices) or "none"
+        raise Misuse(f"{self.name} has no choice {key!r}; it has: {known}")

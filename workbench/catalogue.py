@@ -6,6 +6,7 @@ import difflib
 import importlib
 import json
 import pkgutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, cast, get_args
 
@@ -80,20 +81,21 @@ def synthesize(
     *,
     users: int = DEFAULT_USERS,
     stage: Stage = DEFAULT_STAGE,
+    choices: Mapping[str, str] | None = None,
     validate: bool = False,
 ) -> Path:
-    """Write the cloud assembly of `blueprint` into the folder `output`, and return it.
+    """Write the cloud assembly of `blueprint`, with these `choices`, into the folder `output`, and return it.
 
     `validate` keeps CDK's own rules on, which more than doubles the time: the gate does, the loops don't.
     """
-    app = new_app(output, validate=validate)
+    app = new_app(output, choices or {}, validate=validate)
     place(app, blueprint, users, stage)
     app.synth()
     return output
 
 
-def new_app(output: Path, *, validate: bool = False) -> App:
-    """A CDK app with the context of cdk.json, as the CDK command line would make it."""
+def new_app(output: Path, choices: Mapping[str, str] | None = None, *, validate: bool = False) -> App:
+    """A CDK app with the context of cdk.json and `choices`, as the CDK command line would make it."""
     from workbench.node import let_the_cdk_finish, use_supported_node
 
     use_supported_node()
@@ -103,7 +105,7 @@ def new_app(output: Path, *, validate: bool = False) -> App:
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
     return App(
         outdir=str(output),
-        context=context,
+        context={**context, **(choices or {})},
         analytics_reporting=False,
         builtin_cloud_formation_validation=validate,
     )

@@ -6,7 +6,8 @@ BlueprintError                  whatever the command line turns into one line on
 │   ├── MalformedAssembly
 │   └── NotPriced               a type, property or usage key that the review does not know
 └── Finding         (exit 1)    the work was done and found something
-    └── DryRunFailed
+    ├── DryRunFailed
+    └── OverBudget
 """
 
 from __future__ import annotations
@@ -38,6 +39,10 @@ class Finding(BlueprintError):
     """The work was done, and its result is a fault."""
 
     exit_code = 1
+
+
+class OverBudget(Finding):
+    """A bill is above what `--budget` allows."""
 
 
 class DryRunFailed(Finding):

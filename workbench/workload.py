@@ -189,6 +189,10 @@ class Load:
         average = self.average(action)
         return Figure(_tidy(average.value * factor), f"{average.formula} × {_shown(factor)} (peak)")
 
+    def requests(self) -> Figure:
+        """All that users do in a month."""
+        return total(*map(self.monthly, self.workload.actions))
+
     def rate(self, *actions: str) -> Rate:
         """How often any of `actions` happens; their peaks are taken to fall together."""
         return Rate(total(*map(self.monthly, actions)), total(*map(self.peak, actions)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import App, RemovalPolicy, Stack, Tags
 
 from patterns.traffic import KEY
-from workbench.blueprint import Stage
+from workbench.blueprint import Choice, Stage
 from workbench.workload import Load
 
 # CDK tags these, but their schema knows no tags.
@@ -30,7 +30,14 @@ class BlueprintStack(Stack):
             analytics_reporting=False,
         )
         self.stage: Stage = stage
-        self.template_options.metadata = {KEY: {"blueprint": system, "users": load.users, "stage": stage}}
+        self.template_options.metadata = {
+            KEY: {
+                "blueprint": system,
+                "users": load.users,
+                "stage": stage,
+                "requests_per_month": f"{load.requests().value:f}",
+            }
+        }
         for key, value in (("blueprint", system), ("stage", stage)):
             Tags.of(self).add(key, value, exclude_resource_types=list(_UNTAGGED))
 
@@ -42,6 +49,10 @@ class BlueprintStack(Stack):
     def removal_policy(self) -> RemovalPolicy:
         """What becomes of data when the stack is destroyed."""
         return RemovalPolicy.RETAIN if self.is_production else RemovalPolicy.DESTROY
+
+    def chosen(self, choice: Choice) -> str:
+        """The option of `choice` that the context asks for, or its first. Raises `Misuse` for any other word."""
+        return choice.taken(self.node.try_get_context(choice.key))
 
     @staticmethod
     def around(construct: object) -> BlueprintStack:

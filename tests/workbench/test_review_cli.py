@@ -52,7 +52,7 @@ def synthesized(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str, Path]]:
     """
     made: list[tuple[int, str, Path]] = []
 
-    def synthesize(blueprint: Blueprint, output: Path, *, users: int, stage: str) -> Path:
+    def synthesize(blueprint: Blueprint, output: Path, *, users: int, stage: str, **_: Any) -> Path:
         made.append((users, stage, output))
         peak = Decimal(users) / 1000
         resources = {
@@ -85,12 +85,21 @@ def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 
 def test_the_cost_document_keeps_its_contract(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "cost", "--assembly", str(folder))
-    assert set(found) == {"name", "stage", "sizes", "unpriced", "prices_as_of"}
+    assert set(found) == {"name", "stage", "sizes", "unpriced", "warnings", "prices_as_of"}
     assert (found["name"], found["stage"], found["prices_as_of"]) == ("demo", "production", "2026-11-20")
     assert [each["type"] for each in found["unpriced"]] == ["AWS::CloudFormation::Stack"]
     assert list(found["sizes"]) == ["1000"]
     size = found["sizes"]["1000"]
-    assert set(size) == {"monthly_usd", "idle_usd", "per_user_usd", "lines"}
+    assert set(size) == {
+        "monthly_usd",
+        "idle_usd",
+        "per_user_usd",
+        "per_1000_requests_usd",
+        "free_tier_usd",
+        "payable_usd",
+        "free_tier",
+        "lines",
+    }
     fields = {
         "resource",
         "type",
@@ -99,6 +108,9 @@ def test_the_cost_document_keeps_its_contract(folder: Path, capsys: pytest.Captu
         "quantity",
         "unit_price",
         "monthly_usd",
+        "declared",
+        "price_key",
+        "price_as_of",
         "grade",
         "formula",
     }

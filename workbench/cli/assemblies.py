@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -20,6 +20,10 @@ from workbench.review.cost import declared, declared_users
 DECLARED = "declared"
 """What stands for the size of an assembly that doesn't say for how many users it is."""
 
+Choices = Annotated[
+    list[str] | None,
+    typer.Option("--choose", help="Build a part another way: <key>=<option>. `blueprint show` lists them."),
+]
 OptionalName = Annotated[str | None, typer.Argument(help="The blueprint, as `blueprint list` names it.")]
 Folder = Annotated[
     Path | None,
@@ -70,10 +74,24 @@ def sizes_of_blueprint(users: str | None) -> list[int]:
 
 
 @contextmanager
-def synthesized(blueprint: Blueprint, users: int, stage: Stage) -> Iterator[Assembly]:
+def synthesized(
+    blueprint: Blueprint, users: int, stage: Stage, choices: Mapping[str, str] | None = None
+) -> Iterator[Assembly]:
     """The assembly of `blueprint`, in a folder that is gone afterwards, however that comes about."""
     console = options.stderr()
     doing = f"synthesizing {blueprint.name} for {users:,} users …"
     status = console.status(doing) if console.is_terminal else nullcontext()
     with TemporaryDirectory(prefix="blueprint-") as folder, status:
-        yield Assembly.load(catalogue.synthesize(blueprint, Path(folder), users=users, stage=stage))
+        made = catalogue.synthesize(blueprint, Path(folder), users=users, stage=stage, choices=choices)
+        yield Assembly.load(made)
+
+
+def choices_from(blueprint: Blueprint, asked: Sequence[str]) -> dict[str, str]:
+    """`["counters=provisioned"]` as a context. Raises `Misuse` for what `blueprint` doesn't let one choose."""
+    found = {}
+    for each in asked:
+        key, separator, option = each.partition("=")
+        if not separator:
+            raise Misuse(f"a choice is written <key>=<option>; got {each!r}")
+        found[key] = blueprint.choice(key).taken(option)
+    return found

@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
-from decimal import Decimal
-from itertools import groupby
-from typing import Annotated, Any
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from pathlib import Path
+from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
 from workbench import catalogue
 from workbench.assembly import Assembly
-from workbench.cli import assemblies, options
-from workbench.errors import Misuse
-from workbench.review.cost import Bill, BillLine, declared_users, price
-from workbench.review.numbers import dollars, plain, shown
+from workbench.cli import assemblies, bills, differences, options
+from workbench.errors import Misuse, OverBudget
+from workbench.review.cost import Bill, declared_users, price
+from workbench.review.curve import crossings
+from workbench.review.difference import difference
+from workbench.review.numbers import dollars
+from workbench.review.usage import add_usage, missing_usage
 
-FOLD_FROM = 4
+FEWEST, MOST = 1_000, 10**7
 
 Summary = Annotated[bool, typer.Option("--summary", help="One line a size, without the lines of the bill.")]
 Explain = Annotated[
     str | None, typer.Option("--explain", help="How the lines of this resource were made, to the dollar.")
 ]
+Region = Annotated[
+    str | None, typer.Option("--region", help="Price every stack as if it stood in this region.")
+]
+FreeTier = Annotated[bool, typer.Option("--free-tier", help="Take off what AWS gives everybody for nothing.")]
+Budget = Annotated[
+    str | None, typer.Option("--budget", help="Exit 1 when a month costs more than this many dollars.")
+]
+UsageFile = Annotated[
+    Path | None, typer.Option("--usage", help="A TOML file of usage, for an --assembly that declares none.")
+]
+MissingUsage = Annotated[
+    bool, typer.Option("--missing-usage", help="Print a --usage file to fill in for an --assembly.")
+]
+Diff = Annotated[
+    tuple[Path, Path] | None, typer.Option("--diff", help="What changes from the assembly OLD to NEW.")
+]
+Markdown = Annotated[bool, typer.Option("--markdown", help="The --diff as Markdown, for a pull request.")]
+Curve = Annotated[bool, typer.Option("--curve", help="Draw the bill over the sizes.")]
+Svg = Annotated[Path | None, typer.Option("--svg", help="Write the curve to this file.")]
+Compare = Annotated[
+    str | None, typer.Option("--compare", help="Price both ways of a choice, and find where they cross.")
+]
+Coverage = Annotated[
+    bool, typer.Option("--coverage", help="Which resources are priced, free, without usage, or not priced.")
+]
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """How every bill of one run is made."""
+
+    region: str | None
+    with_free_tier: bool
+
+    def price(self, assembly: Assembly, traffic: Decimal = Decimal(1)) -> Bill:
+        return price(assembly, traffic=traffic, region=self.region, with_free_tier=self.with_free_tier)
 
 
 def command(
@@ -36,161 +74,176 @@ def command(
     as_json: options.AsJson = False,
     summary: Summary = False,
     explain: Explain = None,
+    region: Region = None,
+    free_tier: FreeTier = False,
+    budget: Budget = None,
+    choices: assemblies.Choices = None,
+    compare: Compare = None,
+    usage: UsageFile = None,
+    missing: MissingUsage = False,
+    coverage: Coverage = False,
+    diff: Diff = None,
+    markdown: Markdown = False,
+    curve: Curve = False,
+    svg: Svg = None,
 ) -> None:
     """The monthly bill from the template, at every size."""
+    most = _budget_from(budget)
+    terms = _Terms(region, free_tier)
+    if diff is not None:
+        _refuse_with("--diff", {"a blueprint": name, "--assembly": folder, "--usage": usage, "--svg": svg})
+        _diff(diff, users, terms, as_json=as_json, markdown=markdown, most=most)
+        return
+    if markdown:
+        raise Misuse("--markdown is of --diff OLD NEW")
     assemblies.one_of(name, folder)
-    if folder is not None:
-        assembly = Assembly.load(folder)
-        title, stage_name = assemblies.title_of(assembly)
-        bills = dict(_bills_of_folder(assembly, users))
-    else:
+    if folder is None:
+        _refuse_with("a blueprint", {"--usage": usage, "--missing-usage": missing})
+        if compare is not None:
+            _compare(str(name), compare, users, stage, terms, as_json=as_json, svg=svg)
+            return
         title, stage_name = str(name), stage
-        bills = dict(_bills_of_blueprint(title, users, stage))
+        opened = _blueprint_at(title, users, stage, choices or [])
+    else:
+        _refuse_with("--assembly", {"--choose": choices, "--compare": compare})
+        assembly = Assembly.load(folder)
+        if missing:
+            typer.echo("\n".join(missing_usage(assembly)))
+            return
+        if usage is not None:
+            add_usage(assembly, usage)
+        title, stage_name = assemblies.title_of(assembly)
+        opened = _folder_at(assembly, users)
+    if coverage:
+        bills.print_coverage(title, opened, as_json=as_json)
+        return
+    found = {}
+    for size, opening, traffic in opened:
+        with opening as assembly:
+            found[size] = terms.price(assembly, traffic)
+    if svg is not None:
+        bills.write_curve(svg, title, found)
     if as_json:
-        options.print_json(_document(title, stage_name, bills))
-        return
-    console = options.stdout()
-    if explain is not None:
-        _explain(console, bills, explain)
-        return
-    if not summary:
-        for size, bill in bills.items():
-            _print_bill(console, title, size, bill)
-    _print_summary(console, title, bills)
+        options.print_json(bills.document(title, stage_name, found))
+    elif explain is not None:
+        bills.print_explanation(explain, found)
+    else:
+        bills.print_bills(title, found, summary=summary, curve=curve)
+    _hold(most, found)
 
 
-def _bills_of_blueprint(name: str, users: str | None, stage: str) -> Iterator[tuple[str, Bill]]:
+Opened = list[tuple[str, AbstractContextManager[Assembly], Decimal]]
+"""The size, the assembly once it is opened, and what its traffic is multiplied by."""
+
+
+def _blueprint_at(name: str, users: str | None, stage: str, chosen: list[str]) -> Opened:
+    """The blueprint synthesized anew at each size."""
     sizes = assemblies.sizes_of_blueprint(users)
-    chosen = catalogue.stage_named(stage)
-    blueprint = catalogue.find(name)
-    for size in sizes:
-        with assemblies.synthesized(blueprint, size, chosen) as assembly:
-            yield str(size), price(assembly)
+    stage_name, blueprint = catalogue.stage_named(stage), catalogue.find(name)
+    choices = assemblies.choices_from(blueprint, chosen)
+    return [
+        (str(size), assemblies.synthesized(blueprint, size, stage_name, choices), Decimal(1))
+        for size in sizes
+    ]
 
 
-def _bills_of_folder(assembly: Assembly, users: str | None) -> Iterator[tuple[str, Bill]]:
+def _folder_at(assembly: Assembly, users: str | None) -> Opened:
     """The assembly as it is; with --users, its traffic grown from the users that it declares."""
     sizes = assemblies.sizes_of_folder(assembly, users)
     made_for = declared_users(assembly)
     if made_for is None:
-        yield assemblies.DECLARED, price(assembly)
+        return [(assemblies.DECLARED, nullcontext(assembly), Decimal(1))]
+    return [(str(size), nullcontext(assembly), Decimal(size) / made_for) for size in sizes]
+
+
+def _diff(
+    folders: tuple[Path, Path],
+    users: str | None,
+    terms: _Terms,
+    *,
+    as_json: bool,
+    markdown: bool,
+    most: Decimal | None,
+) -> None:
+    old, new = (Assembly.load(folder) for folder in folders)
+    before, after = (dict(_priced(each, users, terms)) for each in (old, new))
+    if users is None:  # each as it is, whatever the size it was made for
+        before = dict(zip(after, before.values(), strict=True))
+    changes = {size: difference(before[size], after[size]) for size in after}
+    title, _ = assemblies.title_of(new)
+    if as_json:
+        options.print_json(differences.document(title, changes))
+    elif markdown:
+        typer.echo(differences.markdown(title, changes), nl=False)
+    else:
+        differences.print_differences(title, changes)
+    _hold(most, after)
+
+
+def _priced(assembly: Assembly, users: str | None, terms: _Terms) -> Iterator[tuple[str, Bill]]:
+    for size, opening, traffic in _folder_at(assembly, users):
+        with opening as opened:
+            yield size, terms.price(opened, traffic)
+
+
+def _compare(
+    name: str,
+    key: str,
+    users: str | None,
+    stage: str,
+    terms: _Terms,
+    *,
+    as_json: bool,
+    svg: Path | None,
+) -> None:
+    """Every way of one choice at every size, and the sizes where another becomes the cheapest."""
+    blueprint, stage_name = catalogue.find(name), catalogue.stage_named(stage)
+    choice = blueprint.choice(key)
+    sizes = assemblies.sizes_of_blueprint(users)
+
+    def cost_of(way: str) -> Callable[[int], Decimal]:
+        @cache
+        def monthly(size: int) -> Decimal:
+            with assemblies.synthesized(blueprint, size, stage_name, {key: way}) as assembly:
+                return terms.price(assembly).payable_usd
+
+        return monthly
+
+    ways = {way: cost_of(way) for way in choice.ways}
+    curves = {way: [(size, monthly(size)) for size in sizes] for way, monthly in ways.items()}
+    found = crossings(ways, fewest=min(*sizes, FEWEST), most=max(*sizes, MOST))
+    if svg is not None:
+        bills.write_curves(svg, f"{name}: {key}", curves)
+    if as_json:
+        options.print_json(bills.comparison_document(name, choice, curves, found))
+    else:
+        bills.print_comparison(name, choice, curves, found)
+
+
+def _refuse_with(what: str, given: Mapping[str, object]) -> None:
+    for other, value in given.items():
+        if value:
+            raise Misuse(f"{what} and {other} don't go together; give one of them")
+
+
+def _budget_from(text: str | None) -> Decimal | None:
+    if text is None:
+        return None
+    try:
+        amount = Decimal(text.removeprefix("$").replace(",", "").replace("_", ""))
+    except InvalidOperation:
+        amount = Decimal(-1)
+    if not amount.is_finite() or amount < 0:
+        raise Misuse(f"a budget is an amount of dollars a month, like 500; got {text!r}")
+    return amount
+
+
+def _hold(most: Decimal | None, found: Mapping[str, Bill]) -> None:
+    """Raise `OverBudget` where a bill is above `most`, or isn't whole."""
+    if most is None:
         return
-    for size in sizes:
-        yield str(size), price(assembly, traffic=Decimal(size) / made_for)
-
-
-def _document(title: str, stage: str | None, bills: Mapping[str, Bill]) -> dict[str, Any]:
-    first = next(iter(bills.values()))
-    return {
-        "name": title,
-        "stage": stage,
-        "sizes": {size: _size(bill) for size, bill in bills.items()},
-        "unpriced": [
-            {"resource": each.resource, "type": each.type, "why": each.why} for each in first.unpriced
-        ],
-        "prices_as_of": first.prices_as_of,
-    }
-
-
-def _size(bill: Bill) -> dict[str, Any]:
-    each = bill.per_user_usd
-    return {
-        "monthly_usd": plain(bill.monthly_usd),
-        "idle_usd": plain(bill.idle_usd),
-        "per_user_usd": None if each is None else plain(each),
-        "lines": [_line(line) for line in bill.lines],
-    }
-
-
-def _line(line: BillLine) -> dict[str, Any]:
-    return {
-        "resource": line.resource,
-        "type": line.type,
-        "component": line.component,
-        "unit": line.unit,
-        "quantity": plain(line.quantity),
-        "unit_price": plain(line.unit_price),
-        "monthly_usd": plain(line.monthly_usd),
-        "grade": line.grade,
-        "formula": line.formula,
-    }
-
-
-def _explain(console: Console, bills: Mapping[str, Bill], resource: str) -> None:
-    names = {line.resource for bill in bills.values() for line in bill.lines}
-    if resource not in names:
-        raise Misuse(f"no line of the bill is of {resource!r}; there are: {', '.join(sorted(names))}")
-    for size, bill in bills.items():
-        console.print(f"\n[bold]{escape(resource)}[/] {assemblies.at(size)}")
-        for line in bill.lines:
-            if line.resource == resource:
-                console.print(f"  {escape(line.component)}: {_money(line)}")
-                console.print(f"    [dim]{escape(line.formula)}[/]", soft_wrap=True)
-                console.print(f"    [dim]price {line.price_key}, grade {line.grade}[/]", soft_wrap=True)
-
-
-def _money(line: BillLine) -> str:
-    return dollars(line.monthly_usd) if line.declared else "depends on usage"
-
-
-def _print_bill(console: Console, title: str, size: str, bill: Bill) -> None:
-    table = Table(title=f"{title} {assemblies.at(size)}", title_justify="left", box=None)
-    table.add_column("resource")
-    table.add_column("component")
-    for heading in ("quantity", "each", "a month"):
-        table.add_column(heading, justify="right")
-    for resource, lines in groupby(_folded(bill), key=lambda line: line.resource):
-        for index, line in enumerate(lines):
-            table.add_row(
-                escape(resource) if index == 0 else "",
-                escape(line.component),
-                f"{shown(line.quantity)} {escape(line.unit)}" if line.declared else "",
-                f"${plain(line.unit_price)}",
-                _money(line) if line.declared else "[yellow]depends on usage[/]",
+    for size, bill in found.items():
+        if bill.payable_usd > most:
+            raise OverBudget(
+                f"over budget {assemblies.at(size)}: {dollars(bill.payable_usd)} a month against {dollars(most)}"
             )
-    console.print(table)
-    for each in bill.unpriced:
-        console.print(f"[yellow]not priced:[/] {escape(f'{each.resource} ({each.type}): {each.why}')}")
-    for warning in bill.warnings:
-        console.print(f"[yellow]note:[/] {escape(warning)}")
-    console.print()
-
-
-def _folded(bill: Bill) -> Iterator[BillLine]:
-    """The lines, with resources of a type that cost the same by existing (many alarms) made one."""
-    alike: dict[tuple[str, str, Decimal], list[BillLine]] = {}
-    for line in bill.lines:
-        alike.setdefault((line.type, line.component, line.unit_price), []).append(line)
-    for line in bill.lines:
-        same = alike[line.type, line.component, line.unit_price]
-        if len(same) < FOLD_FROM or len({each.quantity for each in same}) > 1 or not line.declared:
-            yield line
-        elif line is same[0]:
-            yield replace(
-                line,
-                resource=f"{len(same)} × {line.type.rsplit('::', 1)[-1]}",
-                quantity=line.quantity * len(same),
-                monthly_usd=sum((each.monthly_usd for each in same), Decimal(0)),
-            )
-
-
-def _print_summary(console: Console, title: str, bills: Mapping[str, Bill]) -> None:
-    table = Table(title=f"{title}: what it costs", title_justify="left", box=None)
-    for heading in ("users", "$ a month", "$ a user", "idle $ a month"):
-        table.add_column(heading, justify="right")
-    table.add_column("largest line")
-    for size, bill in bills.items():
-        each, largest = bill.per_user_usd, bill.largest
-        table.add_row(
-            size if size == assemblies.DECLARED else f"{int(size):,}",
-            dollars(bill.monthly_usd),
-            "" if each is None else dollars(each),
-            dollars(bill.idle_usd),
-            "" if largest is None else escape(f"{largest.resource}: {largest.component} {_money(largest)}"),
-        )
-    console.print(table)
-    first = next(iter(bills.values()))
-    terms = (
-        f"List prices of us-east-1 as of {first.prices_as_of}; no tax, discount or free allowance taken off."
-    )
-    console.print(f"[dim]{terms}[/]", soft_wrap=True)

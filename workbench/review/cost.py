@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from functools import cached_property
 
 from workbench.assembly import Assembly, Resource
@@ -20,7 +20,8 @@ from workbench.review import free_tier, registry
 from workbench.review.numbers import MONEY_STEP, plain, shown, tidy
 from workbench.review.prices import HOME, Price, PriceBook, known_regions
 from workbench.review.room import Context, CostLine, is_declared
-from workbench.review.unpriced import UNPRICED
+from workbench.review.unpriced import unpriced_type
+from workbench.workload import HOURS_PER_MONTH
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ class Bill:
     users: int | None
     traffic: Decimal = Decimal(1)
     free_tier: tuple[free_tier.Taken, ...] = ()
+    requests_per_month: Decimal | None = None
 
     @property
     def free_usd(self) -> Decimal:
@@ -92,6 +94,28 @@ class Bill:
         """Dollars a user a month, for the users whose traffic it is of; None where their number isn't known."""
         people = tidy(self.users * self.traffic) if self.users else Decimal(0)
         return tidy(self.monthly_usd / people) if people else None
+
+    @property
+    def per_1000_requests_usd(self) -> Decimal | None:
+        """Dollars for a thousand of what users do; None where their number isn't known."""
+        asked = tidy((self.requests_per_month or Decimal(0)) * self.traffic)
+        return tidy(self.monthly_usd * 1_000 / asked) if asked else None
+
+    def idle_for_usd(self, hours: int) -> Decimal:
+        """What it costs to forget it for `hours`, with nobody there."""
+        return tidy(self.idle_usd * hours / HOURS_PER_MONTH)
+
+
+def _declared_requests(assembly: Assembly) -> Decimal | None:
+    said = declared(assembly).get("requests_per_month")
+    if said is None:
+        return None
+    try:
+        return Decimal(str(said))
+    except InvalidOperation:
+        raise MalformedAssembly(
+            f"Metadata.Workload.requests_per_month must be a number; got {said!r}"
+        ) from None
 
 
 Books = Callable[[str], PriceBook]
@@ -124,6 +148,7 @@ def price(
         prices_as_of=books(HOME).as_of,
         users=declared_users(assembly),
         traffic=traffic,
+        requests_per_month=_declared_requests(assembly),
         free_tier=tuple(free_tier.taken(ledger.used)) if with_free_tier else (),
     )
 
@@ -253,8 +278,9 @@ def _sum(lines: Iterable[BillLine]) -> Decimal:
 
 def _unpriced(assembly: Assembly, context: Context) -> Iterator[Unpriced]:
     for resource in assembly.resources:
-        if resource.type in UNPRICED and resource.type not in context.rooms:
-            yield Unpriced(context.name_of(resource), resource.type, UNPRICED[resource.type])
+        why = None if resource.type in context.rooms else unpriced_type(resource.type)
+        if why is not None:
+            yield Unpriced(context.name_of(resource), resource.type, why)
 
 
 def _warnings(assembly: Assembly, context: Context) -> Iterator[str]:

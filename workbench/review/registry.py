@@ -13,7 +13,7 @@ from workbench.errors import NotPriced
 from workbench.review import resources
 from workbench.review.free import Free, free_type
 from workbench.review.room import Context, Room, module_of, refuse
-from workbench.review.unpriced import UNPRICED
+from workbench.review.unpriced import macro_type, unpriced_type
 
 T = TypeVar("T")
 
@@ -41,22 +41,26 @@ def ask(
 
 def check(assembly: Assembly) -> None:
     """Raise `NotPriced` unless every resource has a class, and every declared usage key a meaning."""
-    unknown = [each for each in assembly.resources if not _is_known(each.type)]
+    unknown = [each for each in assembly.resources if class_of(each.type) is None]
     if unknown:
         raise NotPriced(_unknown(unknown))
     for resource in assembly.resources:
         _check_usage(resource)
-        free = free_type(resource.type)
-        if free is not None:
-            _check_free(resource, free)
+        known = class_of(resource.type)
+        if isinstance(known, Free):
+            _check_free(resource, known)
 
 
-def _is_known(resource_type: str) -> bool:
-    return resource_type in rooms() or resource_type in UNPRICED or free_type(resource_type) is not None
+def class_of(resource_type: str) -> Room | Free | str | None:
+    """The one class of a type: its room, why it is free, why it is not priced, or None when nothing knows it."""
+    return rooms().get(resource_type) or unpriced_type(resource_type) or free_type(resource_type)
 
 
 def _unknown(unknown: list[Resource]) -> str:
     first = unknown[0]
+    advice = macro_type(first.type)
+    if advice is not None:
+        return f"{first.stack.name}/{first.logical_id}: {first.type} is no resource: {advice}"
     others = sorted({each.type for each in unknown} - {first.type})
     more = f" (not known either: {', '.join(others)})" if others else ""
     return (

@@ -1,0 +1,340 @@
+"""`blueprint cost`: regions, free tier, budgets, curves, differences, choices and usage files."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.assemblies import resource, written
+from workbench import catalogue
+from workbench.blueprint import Blueprint, Choice
+from workbench.cli import run
+from workbench.workload import Workload
+
+pytestmark = pytest.mark.fast
+
+MILLION = 1_000_000
+
+
+def queues(**requests: int) -> dict[str, Any]:
+    return {name: resource("AWS::SQS::Queue", requests_per_month=each) for name, each in requests.items()}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """1,000 users: 5 M requests to a queue ($2), and a dashboard ($3)."""
+    board = {"Board": resource("AWS::CloudWatch::Dashboard")}
+    return written(tmp_path / "cdk.out", {**queues(Jobs=5 * MILLION), **board}, users=1_000)
+
+
+@pytest.fixture
+def foreign(tmp_path: Path) -> Path:
+    """An app that says nothing of its use: a queue and a table."""
+    table = {"BillingMode": "PAY_PER_REQUEST"}
+    resources = {
+        "Jobs": resource("AWS::SQS::Queue", path="Shop/Jobs/Resource"),
+        "Links": resource("AWS::DynamoDB::Table", table, path="Shop/Links/Resource"),
+    }
+    return written(tmp_path / "foreign", resources)
+
+
+def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(list(arguments)) == 0
+    return capsys.readouterr().out
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
+    return json.loads(output(capsys, *arguments, "--json"))
+
+
+def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    assert run(list(arguments)) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.count("\n") == 1
+    return captured.err
+
+
+def of(folder: Path) -> tuple[str, str, str]:
+    return ("cost", "--assembly", str(folder))
+
+
+# Regions, the free tier, nights
+
+
+def test_a_region_that_is_asked_for_has_its_own_prices(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    api = resource("AWS::ApiGatewayV2::Api", requests_per_month=MILLION, egress_gb_per_month=0)
+    made = written(tmp_path / "api", {"Api": api})
+    found = document(capsys, *of(made), "--region", "eu-west-1")["sizes"]["declared"]
+    assert found["monthly_usd"] == "1.11"
+    assert "'mars-1'" in refusal(capsys, *of(made), "--region", "mars-1")
+
+
+def test_what_has_no_price_there_is_named(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    shown = output(capsys, *of(folder), "--region", "eu-west-1")
+    assert "the price 'sqs.standard' is not known in eu-west-1" in shown
+    assert "not priced, and in no sum" in shown
+
+
+def test_the_free_tier_is_a_line_of_its_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "Free tier" not in output(capsys, *of(folder))
+    shown = output(capsys, *of(folder), "--free-tier")
+    # 1 M of 5 M requests, and one of three dashboards: $0.40 + $3
+    assert re.search(r"Free tier +always free, for the whole account +−\$3\.40", shown)
+    assert re.search(r"1,000 +\$5\.00 +−\$3\.40 +\$1\.60", shown)
+    size = document(capsys, *of(folder), "--free-tier")["sizes"]["1000"]
+    assert (size["monthly_usd"], size["free_tier_usd"], size["payable_usd"]) == ("5", "3.4", "1.6")
+    assert [each["name"] for each in size["free_tier"]] == ["CloudWatch dashboards", "SQS requests"]
+
+
+def test_a_night_forgotten_is_twelve_hours_of_the_idle_bill(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "Forgotten overnight, with nobody there, it costs $0.05 " in output(
+        capsys, *of(folder)
+    )  # $3 × 12 ÷ 730
+
+
+def test_old_prices_and_those_from_memory_are_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    vault = resource("AWS::Backup::BackupVault", stored_gb=10)
+    shown = output(
+        capsys,
+        *of(written(tmp_path / "vault", {"Vault": vault, "Board": resource("AWS::CloudWatch::Dashboard")})),
+    )
+    assert "? is from memory only: backup." in shown
+    assert re.search(r"last seen more than 180 days ago, the oldest on 20\d\d-\d\d-\d\d", shown)
+
+
+# Budgets
+
+
+@pytest.mark.parametrize(("budget", "code"), [("4.99", 1), ("5", 0), ("$1,000", 0), ("0", 1)])
+def test_a_budget_decides_the_exit_code_after_the_bill_is_shown(
+    budget: str, code: int, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run([*of(folder), "--budget", budget, "--json"]) == code
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["sizes"]["1000"]["monthly_usd"] == "5"
+    assert ("over budget at 1,000 users: $5.00 a month against" in captured.err) == bool(code)
+
+
+def test_any_size_may_break_the_budget(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*of(folder), "--users", "1000,10000", "--budget", "20"]) == 1
+    assert "at 10,000 users: $23.00" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("budget", ["-1", "much", "nan", "inf"])
+def test_a_budget_is_an_amount(budget: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "budget" in refusal(capsys, *of(folder), f"--budget={budget}")
+
+
+# Curves
+
+
+def test_the_curve_is_drawn_and_written(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "curve.svg"
+    arguments = (*of(folder), "--users", "1000,10000,100000", "--summary", "--curve", "--svg", str(file))
+    shown = output(capsys, *arguments)
+    assert "demo: dollars a month" in shown
+    assert "100K" in shown
+    assert "100,000 users, $203.00 a month" in file.read_text()
+
+
+def test_without_users_there_is_no_curve(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run([*of(foreign), "--curve"]) == 2
+    assert "for how many" in capsys.readouterr().err
+
+
+# Differences
+
+
+@pytest.fixture
+def changed(tmp_path: Path) -> Path:
+    """The queue has twice the requests ($4), and the dashboard is gone."""
+    return written(tmp_path / "new", queues(Jobs=10 * MILLION), users=1_000)
+
+
+def test_a_difference_is_a_table_a_document_and_markdown(
+    folder: Path, changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ("cost", "--diff", str(folder), str(changed))
+    shown = output(capsys, *both)
+    assert re.search(r"Board +Dashboards +\$3\.00 +— +−\$3\.00", shown)
+    assert re.search(r"Jobs +Requests \(standard\) +\$2\.00 +\$4\.00 +\+\$2\.00", shown)
+    assert "$5.00 → $4.00 a month (−$1.00); idle $3.00 → $0.00 (−$3.00)." in shown
+    found = document(capsys, *both)["sizes"]["1000"]
+    assert (found["before_usd"], found["after_usd"], found["delta_usd"]) == ("5", "4", "-1")
+    assert [each["resource"] for each in found["changes"]] == ["Board", "Jobs"]
+    text = output(capsys, *both, "--markdown")
+    assert text.startswith("### Cost of `demo` at 1,000 users: −$1.00 a month\n")
+    assert "| Board | Dashboards | $3.00 | — | −$3.00 |\n" in text
+
+
+def test_nothing_differs_from_itself(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = ("cost", "--diff", str(folder), str(folder))
+    assert output(capsys, *both) == "demo at 1,000 users: nothing changes.\n\n"
+    assert document(capsys, *both)["sizes"]["1000"]["changes"] == []
+    assert "|" not in output(capsys, *both, "--markdown")
+
+
+def test_a_difference_keeps_its_budget_and_may_be_of_other_sizes(
+    folder: Path, changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ["cost", "--diff", str(folder), str(changed), "--users", "1000,10000"]
+    assert run([*both, "--budget", "40"]) == 0
+    assert run([*both, "--budget", "39"]) == 1
+    assert "at 10,000 users: $40.00" in capsys.readouterr().err
+
+
+def test_what_does_not_go_together_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = ("cost", "--diff", str(folder), str(folder))
+    assert "--diff and --assembly" in refusal(capsys, *both, "--assembly", str(folder))
+    assert "--diff and a blueprint" in refusal(capsys, *both, "demo")
+    assert "--markdown is of --diff" in refusal(capsys, *of(folder), "--markdown")
+    assert "--assembly and --compare" in refusal(capsys, *of(folder), "--compare", "x")
+    assert "a blueprint and --usage" in refusal(capsys, "cost", "demo", "--usage", "x.toml")
+
+
+# Choices
+
+
+@pytest.fixture
+def demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A blueprint whose queue costs $0.0004 a user, or else ten dashboards $30."""
+
+    def synthesize(
+        blueprint: Blueprint, output: Path, *, users: int, choices: dict[str, str] | None = None, **_: Any
+    ) -> Path:
+        boards = {f"Board{each}": resource("AWS::CloudWatch::Dashboard") for each in range(10)}
+        way = (choices or {}).get("counting", "queue")
+        made = boards if way == "boards" else queues(Jobs=users * 1_000)
+        return written(output, made, users)
+
+    counting = Choice("counting", ("queue", "boards", "odd"), "What do counters cost?", ("queue", "boards"))
+    made = Blueprint("demo", "", "", "", "", "", (), Workload({}), lambda *_: None, (counting,))
+    monkeypatch.setattr(catalogue, "find", lambda name: made)
+    monkeypatch.setattr(catalogue, "synthesize", synthesize)
+
+
+@pytest.mark.usefixtures("demo")
+def test_the_ways_of_a_choice_are_priced_at_every_size_and_cross(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ("cost", "demo", "--compare", "counting", "--users", "10000,100000")
+    shown = output(capsys, *arguments)
+    assert re.search(r"10,000 +\$4\.00 +\$30\.00", shown)
+    assert re.search(r"100,000 +\$40\.00 +\$30\.00", shown)
+    assert "queue is the cheapest at first; boards is the cheapest from about 76,000 users on." in shown
+    found = document(capsys, *arguments, "--svg", str(tmp_path / "ways.svg"))
+    assert found["ways"]["queue"] == {"10000": "4", "100000": "40"}
+    [crossing] = found["crossings"]
+    assert 75_000 < crossing["users"] < 75_800
+    assert "boards: 100,000 users, $30.00 a month" in (tmp_path / "ways.svg").read_text()
+
+
+@pytest.mark.usefixtures("demo")
+def test_a_part_can_be_chosen_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
+    sizes = ("cost", "demo", "--users", "10000")
+    assert document(capsys, *sizes)["sizes"]["10000"]["monthly_usd"] == "4"
+    chosen = document(capsys, *sizes, "--choose", "counting=boards")
+    assert chosen["sizes"]["10000"]["monthly_usd"] == "30"
+    assert "counting is one of queue, boards, odd; got 'abacus'" in refusal(
+        capsys, *sizes, "--choose", "counting=abacus"
+    )
+    assert "no choice 'colour'; it has: counting" in refusal(capsys, *sizes, "--choose", "colour=red")
+    assert "<key>=<option>" in refusal(capsys, *sizes, "--choose", "counting")
+    assert "no choice 'colour'" in refusal(capsys, *sizes, "--compare", "colour")
+
+
+# Usage files
+
+
+def test_a_usage_file_says_what_the_app_does_not(
+    foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "usage.toml"
+    file.write_text(
+        'users = 100\nrequests_per_month = 10_000\n["Jobs"]\nrequests_per_month = 1_000_000\n'
+        '["Shop/Links/Resource"]\nwrite_units_per_month = 2_000_000\nread_units_per_month = 0\nstored_gb = 4\n'
+    )
+    found = document(capsys, *of(foreign), "--usage", str(file), "--users", "100,200")
+    # $0.40 + 2 M × $0.625/M + 4 GB × $0.25
+    assert [each["monthly_usd"] for each in found["sizes"].values()] == ["2.65", "5.3"]
+    assert found["sizes"]["100"]["per_user_usd"] == "0.0265"
+    assert found["sizes"]["200"]["per_1000_requests_usd"] == "0.265"
+    assert "1000000 (usage.toml)" in output(capsys, *of(foreign), "--usage", str(file), "--explain", "Jobs")
+
+
+def test_the_file_to_fill_in_lists_what_is_missing_and_is_a_usage_file(
+    foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    skeleton = output(capsys, *of(foreign), "--missing-usage")
+    assert '["Jobs"]  # AWS::SQS::Queue\n# requests_per_month = 0  # requests: ' in skeleton
+    file = tmp_path / "usage.toml"
+    file.write_text(re.sub(r"^# (\w+ = )\d+", r"\g<1>1000", skeleton, flags=re.MULTILINE))
+    found = document(capsys, *of(foreign), "--usage", str(file))
+    assert all(line["declared"] for line in found["sizes"]["1000"]["lines"])
+    file.write_text(skeleton)
+    assert document(capsys, *of(foreign), "--usage", str(file))["sizes"]["declared"]["monthly_usd"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('["Jobz"]\nrequests_per_month = 1', "no resource 'Jobz'; did you mean 'Jobs'?"),
+        ('["Jobs"]\nrequests = 1', "['Jobs'] AWS::SQS::Queue has no usage key 'requests' (it has: requests_"),
+        (
+            '["Jobs"]\nrequests_per_month = -1',
+            "['Jobs'] requests_per_month must be between 0 and 10^18; got -1",
+        ),
+        ('["Jobs"]\nrequests_per_month = nan', "['Jobs'] requests_per_month must be between"),
+        ('["Jobs"]\nrequests_per_month = 1e30', "['Jobs'] requests_per_month must be between"),
+        ('["Jobs"]\nrequests_per_month = "many"', "['Jobs'] requests_per_month must be a number; got 'many'"),
+        ('["Jobs"]\nrequests_per_month = true', "must be a number; got True"),
+        ("Jobs = 1", "'Jobs' must be a table"),
+        ("users = 0.5", "users must be a whole number"),
+        ("users = -1", "users must be between"),
+        ("users: 1000", "cannot be read as TOML"),
+    ],
+)
+def test_a_usage_file_with_a_mistake_is_one_line_that_names_it(
+    text: str, told: str, foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "usage.toml"
+    file.write_text(text)
+    said = refusal(capsys, *of(foreign), "--usage", str(file))
+    assert told in said
+    assert "usage.toml" in said
+
+
+def test_a_usage_file_that_is_not_there_is_one_line(
+    foreign: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "nowhere.toml is not there" in refusal(capsys, *of(foreign), "--usage", "nowhere.toml")
+
+
+def test_the_cost_of_a_thousand_requests_follows_from_what_users_do(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = written(tmp_path / "demo", queues(Jobs=MILLION), users=10)
+    file = made / "Demo.template.json"
+    content = json.loads(file.read_text())
+    content["Metadata"]["Workload"]["requests_per_month"] = "4000"
+    file.write_text(json.dumps(content))
+    size = document(capsys, *of(made), "--users", "20")["sizes"]["20"]
+    assert Decimal(size["monthly_usd"]) == Decimal("0.8")
+    assert size["per_1000_requests_usd"] == "0.1"  # $0.80 for 8,000
+    content["Metadata"]["Workload"]["requests_per_month"] = "some"
+    file.write_text(json.dumps(content))
+    assert "requests_per_month must be a number" in refusal(capsys, *of(made))

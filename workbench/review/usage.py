@@ -1,0 +1,135 @@
+"""The usage of an assembly that declares none, from a TOML file: `blueprint cost --assembly DIR --usage FILE`.
+
+    users = 1000                      # whose traffic this is; needed for --users
+    requests_per_month = 300000       # for the cost of a thousand
+
+    ["Shop/Orders"]                   # a resource: its name in the report, its construct path, or its logical id
+    write_units_per_month = 300000
+    stored_gb = 2
+
+What the template declares itself is replaced, key by key.
+"""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from workbench.assembly import Assembly, Resource
+from workbench.errors import MalformedAssembly
+from workbench.review import registry
+from workbench.review.numbers import plain
+from workbench.review.room import Context
+
+OF_ALL = ("users", "requests_per_month")
+MOST = Decimal(10) ** 18
+
+
+def add_usage(assembly: Assembly, file: Path) -> None:
+    """Write what `file` says into the loaded templates, as if the app had declared it.
+
+    Raises `MalformedAssembly`, which names the file and the key.
+    """
+    said = _read(file)
+    names = _names(assembly)
+    for name, value in said.items():
+        if name in OF_ALL:
+            for stack in assembly.stacks:
+                _inside(stack.template, "Metadata", "Workload")[name] = _of_all(file, name, value)
+            continue
+        resource = _resource(file, name, names)
+        if not isinstance(value, dict):
+            raise MalformedAssembly(f"{file}: {name!r} must be a table of usage keys, [{name!r}]")
+        for key, amount in value.items():
+            _check_key(file, name, key, resource)
+            figure = _number(file, f"[{name!r}] {key}", amount)
+            written = {"value": plain(figure), "formula": f"{plain(figure)} ({file.name})"}
+            _inside(resource.raw, "Metadata", "Workload")[key] = written
+
+
+def missing_usage(assembly: Assembly) -> Iterator[str]:
+    """A usage file to fill in, line by line: every key that a resource of `assembly` could declare and does not."""
+    context = Context(assembly, registry.rooms(), Decimal(1))
+    yield "# users = 1000  # whose traffic this is"
+    yield "# requests_per_month = 300000  # for the cost of a thousand"
+    for resource in assembly.resources:
+        room = context.rooms.get(resource.type)
+        keys = [key for key in (room.usage if room else ()) if key not in resource.workload]
+        if room and keys:
+            yield ""
+            yield f'["{context.name_of(resource)}"]  # {resource.type}'
+            for key in keys:
+                yield f"# {key} = 0  # {room.usage[key].unit}: {room.usage[key].meaning}"
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(), parse_float=Decimal)
+    except FileNotFoundError:
+        raise MalformedAssembly(f"{file} is not there; --missing-usage writes one to fill in") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise MalformedAssembly(f"{file} cannot be read as TOML ({problem})") from None
+
+
+def _names(assembly: Assembly) -> dict[str, list[Resource]]:
+    context = Context(assembly, registry.rooms(), Decimal(1))
+    found: dict[str, list[Resource]] = {}
+    for each in assembly.resources:
+        aliases = (context.name_of(each), each.path, f"{each.stack.name}/{each.logical_id}", each.logical_id)
+        for name in dict.fromkeys(aliases):
+            found.setdefault(name, []).append(each)
+    return found
+
+
+def _resource(file: Path, name: str, names: Mapping[str, list[Resource]]) -> Resource:
+    found = names.get(name, [])
+    if not found:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else "--missing-usage lists them"
+        raise MalformedAssembly(f"{file}: the assembly has no resource {name!r}; {hint}")
+    if len(found) > 1:
+        paths = ", ".join(sorted(each.path for each in found))
+        raise MalformedAssembly(f"{file}: {name!r} is the name of {len(found)} resources: {paths}")
+    return found[0]
+
+
+def _check_key(file: Path, name: str, key: str, resource: Resource) -> None:
+    room = registry.rooms().get(resource.type)
+    known = room.usage if room else {}
+    if key not in known:
+        keys = ", ".join(known) or "none"
+        raise MalformedAssembly(
+            f"{file}: [{name!r}] {resource.type} has no usage key {key!r} (it has: {keys})"
+        )
+
+
+def _of_all(file: Path, name: str, value: Any) -> int | str:
+    amount = _number(file, name, value)
+    if name != "users":
+        return plain(amount)
+    if amount != int(amount) or amount < 1:
+        raise MalformedAssembly(f"{file}: users must be a whole number, at least 1; got {value}")
+    return int(amount)
+
+
+def _number(file: Path, what: str, value: Any) -> Decimal:
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        raise MalformedAssembly(f"{file}: {what} must be a number; got {value!r}")
+    amount = Decimal(value)
+    if not amount.is_finite() or not 0 <= amount <= MOST:
+        raise MalformedAssembly(f"{file}: {what} must be between 0 and 10^18; got {value}")
+    return amount
+
+
+def _inside(place: Any, *keys: str) -> dict[str, Any]:
+    """The object at `keys`, made where it isn't there."""
+    for key in keys:
+        if not isinstance(place.get(key), dict):
+            place[key] = {}
+        place = place[key]
+    found: dict[str, Any] = place
+    return found

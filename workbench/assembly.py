@@ -1,48 +1,45 @@
 """A cloud assembly, read as it lies on disk: stacks, resources, assets. JSON only, any CDK app's.
 
-Properties are given with what can be resolved resolved: `Ref` and `Fn::GetAtt` of the same stack become
-`Reference`, parameters their defaults, pseudo parameters their usual values, and `Fn::Join`, `Fn::Sub`,
-`Fn::Select`, `Fn::Split`, `Fn::If` and `Fn::FindInMap` are carried out. What stays unknown until
-deployment is `Unresolved`.
+Properties are given with what can be resolved resolved (`workbench.intrinsics`): `Ref` and `Fn::GetAtt` of a
+resource become `Reference`, parameters their defaults, or in a nested stack what its parent gives them, and pseudo
+parameters their usual values. What stays unknown until deployment is `Unresolved`, and a string with some of either
+in it a `Text`.
+
+Templates of nested stacks are read with the stack that holds them. `Assembly.stacks` are those that are deployed by
+themselves, `Assembly.every_stack` has the nested ones too, and so has `Assembly.resources`.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from workbench.errors import MalformedAssembly
+from workbench.intrinsics import NO_VALUE, UNKNOWN, Assumed, carry, holds, resolve, split_list
+from workbench.intrinsics import Reference as Reference
+from workbench.intrinsics import Text as Text
+from workbench.intrinsics import Unresolved as Unresolved
+from workbench.template import OutputUse, check
 from workbench.workload import Figure
 
 DEFAULT_REGION = "us-east-1"
 OFFLINE_ACCOUNT = "000000000000"
+NESTED_STACK = "AWS::CloudFormation::Stack"
+LARGEST_FIGURE = Decimal(10) ** 18
 
+T = TypeVar("T")
 
-@dataclass(frozen=True)
-class Reference:
-    """`Ref` (attribute None) or `Fn::GetAtt` of a resource in the same stack."""
-
-    logical_id: str
-    attribute: str | None = None
-
-    def __str__(self) -> str:
-        return f"${{{self.logical_id}{'.' + self.attribute if self.attribute else ''}}}"
-
-
-@dataclass(frozen=True)
-class Unresolved:
-    """A value that only deployment knows; `text` is the intrinsic as JSON."""
-
-    text: str
-
-    def __str__(self) -> str:
-        return f"${{{self.text}}}"
+_SYNTH_AGAIN = "run `cdk synth` again"
+# CDK puts the resource of the nested stack `Inner` beside the construct of that name, which holds what is in it.
+_NESTED_RESOURCE = re.compile(r"(?P<above>.+)/(?P<id>[^/]+)\.NestedStack/(?P=id)\.NestedStackResource")
 
 
 @dataclass(frozen=True)
@@ -56,14 +53,14 @@ class Asset:
     key: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Resource:
-    """One resource of a template."""
+    """One resource of a template. Two are equal only if they are the same: logical ids return in other stacks."""
 
-    stack: Stack = field(repr=False, compare=False)
+    stack: Stack = field(repr=False)
     logical_id: str
     type: str
-    raw: Mapping[str, Any] = field(repr=False, compare=False)
+    raw: Mapping[str, Any] = field(repr=False)
 
     @cached_property
     def properties(self) -> dict[str, Any]:
@@ -80,36 +77,56 @@ class Resource:
         """The construct path, such as `UrlShortener/Links/Resource`; the logical id where CDK wrote none."""
         return str(self.metadata.get("aws:cdk:path", self.stack.paths.get(self.logical_id, self.logical_id)))
 
-    @property
+    @cached_property
     def name(self) -> str:
-        """The construct path without the stack and the trailing `Resource`: `Links`."""
-        parts = [part for part in self.path.split("/")[1:] if part not in ("Resource", "Default")]
-        return "/".join(parts) or self.logical_id
+        """The construct path without the stack and the trailing `Resource`: `Links`, or nested `Inner/Links`."""
+        path = nested_scope(self.path) or self.path
+        above = f"{self.stack.top.construct_path}/"
+        inside = path.removeprefix(above) if path.startswith(above) else path.partition("/")[2]
+        parts = [part for part in inside.split("/") if part not in ("", "Resource", "Default")]
+        if not parts:
+            parts = [self.stack.inside, self.logical_id] if self.stack.inside else [self.logical_id]
+        return "/".join(parts)
 
     @cached_property
     def workload(self) -> dict[str, Figure]:
         """The declared traffic of this resource: usage key → figure. Raises `MalformedAssembly`."""
-        return read_figures(self.metadata.get("Workload", {}), f"{self.stack.name}/{self.logical_id}")
+        where = f"{self.stack.template_file}: Resources.{self.logical_id}.Metadata.Workload"
+        return read_figures(self.metadata.get("Workload", {}), where)
+
+
+def nested_scope(path: str) -> str | None:
+    """The construct path of the nested stack whose resource has the construct path `path`; None for any other."""
+    found = _NESTED_RESOURCE.fullmatch(path)
+    return f"{found['above']}/{found['id']}" if found else None
 
 
 def read_figures(declared: Any, where: str) -> dict[str, Figure]:
-    """Usage as written in metadata, `{key: {"value": "1.5", "formula": "…"}}`, as figures."""
+    """Usage as written in metadata, `{key: {"value": "1.5", "formula": "…"}}`, as figures.
+
+    Raises `MalformedAssembly` unless each is a number from 0 to 10¹⁸ with its formula.
+    """
     if not isinstance(declared, Mapping):
-        raise MalformedAssembly(f"{where}: Metadata.Workload must map usage keys to figures")
+        raise MalformedAssembly(f"{where} must map usage keys to figures")
     figures = {}
     for key, entry in declared.items():
         try:
-            figures[key] = Figure(Decimal(str(entry["value"])), str(entry["formula"]))
+            figure = Figure(Decimal(str(entry["value"])), str(entry["formula"]))
         except (TypeError, KeyError, InvalidOperation):
             raise MalformedAssembly(
                 f"{where}: usage {key!r} needs a value and a formula; got {entry!r}"
             ) from None
+        if not (figure.value.is_finite() and 0 <= figure.value <= LARGEST_FIGURE):
+            raise MalformedAssembly(
+                f"{where}: usage {key!r} is {entry['value']}, and a usage is a number from 0 to 10^18"
+            )
+        figures[key] = figure
     return figures
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Stack:
-    """One stack of an assembly."""
+    """One stack of an assembly. Two are equal only if they are the same."""
 
     artifact_id: str
     name: str
@@ -120,6 +137,15 @@ class Stack:
     dependencies: tuple[str, ...] = ()
     # Logical id → construct path. The template has it only when CDK's own command line synthesized it.
     paths: Mapping[str, str] = field(default_factory=dict, repr=False)
+    construct_path: str = ""
+    account: str | None = None
+    # Of a nested stack: the stack that holds it, the logical id that it has there, and what reports call that.
+    parent: Stack | None = field(default=None, repr=False)
+    nested_as: str = ""
+    inside: str = ""
+    nested: dict[str, Stack] = field(default_factory=dict, repr=False)
+    assembly: Assembly | None = field(default=None, init=False, repr=False)
+    _found: dict[tuple[str, str], Any] = field(default_factory=dict, init=False, repr=False)
 
     @cached_property
     def resources(self) -> dict[str, Resource]:
@@ -127,7 +153,7 @@ class Stack:
         found = {}
         for logical_id, raw in self.template.get("Resources", {}).items():
             condition = raw.get("Condition")
-            if condition is not None and self._condition(condition) is False:
+            if condition is not None and self.condition(condition) is False:
                 continue
             found[logical_id] = Resource(self, logical_id, raw.get("Type", ""), raw)
         return found
@@ -137,119 +163,142 @@ class Stack:
         """The template's own metadata."""
         return self.template.get("Metadata") or {}
 
+    @property
+    def top(self) -> Stack:
+        """The stack that is deployed by itself: this one, or the one that it is nested in."""
+        return self if self.parent is None else self.parent.top
+
+    def with_nested(self) -> Iterator[Stack]:
+        """This stack and all that are nested in it, leaving out those whose condition is known to be false."""
+        yield self
+        for logical_id, child in self.nested.items():
+            if logical_id in self.resources:
+                yield from child.with_nested()
+
+    def belong_to(self, assembly: Assembly) -> None:
+        """Let this stack, and those in it, see the others of `assembly`."""
+        object.__setattr__(self, "assembly", assembly)
+        self._found.clear()
+        for child in self.nested.values():
+            child.belong_to(assembly)
+
     def resolve(self, value: Any) -> Any:
         """`value` of this template with its intrinsics resolved as far as they can be."""
-        if isinstance(value, list):
-            items = [self.resolve(item) for item in value]
-            return [item for item in items if item is not NO_VALUE]
-        if not isinstance(value, dict):
-            return value
-        if len(value) == 1:
-            [(name, argument)] = value.items()
-            if name == "Ref" or name.startswith("Fn::"):
-                return self._intrinsic(name, argument)
-        resolved = {key: self.resolve(item) for key, item in value.items()}
-        return {key: item for key, item in resolved.items() if item is not NO_VALUE}
+        return resolve(self, value)
 
-    def _intrinsic(self, name: str, argument: Any) -> Any:
-        match name:
-            case "Ref":
-                return self._ref(argument)
-            case "Fn::GetAtt":
-                logical_id, attribute = argument.split(".", 1) if isinstance(argument, str) else argument
-                return Reference(logical_id, str(attribute))
-            case "Fn::Join":
-                separator, parts = argument
-                resolved = self.resolve(parts)
-                if isinstance(resolved, list):
-                    return separator.join(str(part) for part in resolved)
-            case "Fn::Sub":
-                return self._sub(argument)
-            case "Fn::Select":
-                index, parts = self.resolve(argument[0]), self.resolve(argument[1])
-                if isinstance(parts, list) and int(index) < len(parts):
-                    return parts[int(index)]
-            case "Fn::Split":
-                text = self.resolve(argument[1])
-                if isinstance(text, str) and "${" not in text:
-                    return text.split(argument[0])
-            case "Fn::If":
-                chosen = self._condition(argument[0])
-                if chosen is not None:
-                    return self.resolve(argument[1] if chosen else argument[2])
-            case "Fn::FindInMap":
-                table, first, second = (self.resolve(part) for part in argument[:3])
-                try:
-                    return self.template["Mappings"][table][first][second]
-                except (KeyError, TypeError):
-                    pass
-            case "Fn::GetAZs":
-                return [f"{self.region}{zone}" for zone in "abc"]
-            case "Fn::Base64":
-                return self.resolve(argument)
-        return Unresolved(json.dumps({name: argument}, sort_keys=True))
-
-    def _ref(self, name: str) -> Any:
-        pseudo = {
-            "AWS::Region": self.region,
-            "AWS::AccountId": OFFLINE_ACCOUNT,
-            "AWS::Partition": "aws",
-            "AWS::URLSuffix": "amazonaws.com",
-            "AWS::StackName": self.name,
-            "AWS::NoValue": NO_VALUE,
-        }
-        if name in pseudo:
-            return pseudo[name]
-        parameter = self.template.get("Parameters", {}).get(name)
-        if parameter is None:
+    def ref(self, name: str) -> Any:
+        """What `Ref` of `name` is; `UNKNOWN` where only deployment tells."""
+        if name.startswith("AWS::"):
+            return self._pseudo_parameter(name)
+        if name not in self.template.get("Parameters", {}):
             return Reference(name)
-        if "Default" in parameter and not str(parameter.get("Type", "")).startswith("AWS::SSM::"):
-            return parameter["Default"]
-        return Unresolved(json.dumps({"Ref": name}))
+        return self._once("Parameters", name, self._parameter)
 
-    def _sub(self, argument: Any) -> str:
-        text, names = (argument, {}) if isinstance(argument, str) else argument
+    def get_att(self, logical_id: str, attribute: str) -> Any:
+        """What `Fn::GetAtt` is: a `Reference`, or the value of an output of a nested stack that was read."""
+        output = self.nested_output(logical_id, attribute)
+        return Reference(logical_id, attribute) if output is UNKNOWN else output
 
-        def value_of(found: re.Match[str]) -> str:
-            name = found[1]
-            if name.startswith("!"):
-                return "${" + name[1:] + "}"
-            if name in names:
-                return str(self.resolve(names[name]))
-            if "." in name:
-                logical_id, attribute = name.split(".", 1)
-                return str(Reference(logical_id, attribute))
-            return str(self._ref(name))
+    def nested_output(self, logical_id: str, attribute: str | None) -> Any:
+        """The output of a nested stack that an attribute names, resolved; `UNKNOWN` for any other attribute."""
+        section, _, name = (attribute or "").partition(".")
+        child = self.nested.get(logical_id)
+        if section != "Outputs" or child is None or name not in child.template.get("Outputs", {}):
+            return UNKNOWN
+        return carry(child.output(name), child, self)
 
-        return re.sub(r"\$\{([^}]+)\}", value_of, text)
+    def given(self, name: str) -> Any:
+        """What the stack that holds this one gives its parameter `name`, resolved; `UNKNOWN` where it gives none."""
+        if self.parent is None:
+            return UNKNOWN
+        properties = self.parent.template["Resources"][self.nested_as].get("Properties") or {}
+        parameters = properties.get("Parameters")
+        if not isinstance(parameters, dict) or name not in parameters:
+            return UNKNOWN
+        return carry(self.parent.resolve(parameters[name]), self.parent, self)
 
-    def _condition(self, name: Any) -> bool | None:
+    def behind(self, name: str, attribute: str | None = None) -> Any:
+        """What stands behind a parameter that this stack is given, or behind an output of a nested stack, resolved.
+
+        None for a resource, and for what nobody here knows.
+        """
+        of_nested = self.nested_output(name, attribute)
+        if of_nested is not UNKNOWN:
+            return of_nested
+        value = self.given(name) if name in self.template.get("Parameters", {}) else UNKNOWN
+        return None if value is UNKNOWN else value
+
+    def output(self, name: str) -> Any:
+        """The value of an output of this template, resolved as far as it can be."""
+        return self._once("Outputs", name, lambda _: self.resolve(self.template["Outputs"][name]["Value"]))
+
+    def condition(self, name: str) -> bool | None:
         """Whether a condition holds; None when only deployment knows."""
-        rule = self.template.get("Conditions", {}).get(name) if isinstance(name, str) else name
+        rule = self.template.get("Conditions", {}).get(name)
         if not isinstance(rule, dict) or len(rule) != 1:
             return None
-        [(operator, argument)] = rule.items()
-        if operator == "Condition":
-            return self._condition(argument)
-        if operator == "Fn::Equals":
-            left, right = (self.resolve(side) for side in argument)
-            known = not any(isinstance(side, (Unresolved, Reference)) for side in (left, right))
-            return left == right if known else None
-        parts = [self._condition(part) for part in argument]
-        if operator == "Fn::Not":
-            return None if parts[0] is None else not parts[0]
-        if operator == "Fn::And":
-            return False if False in parts else None if None in parts else True
-        if operator == "Fn::Or":
-            return True if True in parts else None if None in parts else False
-        return None
+        found: bool | None = self._once("Conditions", name, lambda _: holds(self, rule))
+        return found
+
+    def mapping(self, name: str) -> Mapping[str, Any]:
+        """A table of the section Mappings; empty where there is none."""
+        table = self.template.get("Mappings", {}).get(name, {})
+        return table if isinstance(table, dict) else {}
+
+    def imported(self, name: str) -> Any:
+        """What another stack of the assembly exports as `name`, resolved; `UNKNOWN` where none does."""
+        found = self.assembly.exporter(name, self) if self.assembly else None
+        return carry(found[0].output(found[1]), found[0], self) if found else UNKNOWN
+
+    def output_of(self, stack: str, output: str, region: str) -> Any:
+        """An output of another stack of the assembly, resolved; `UNKNOWN` where there is none such."""
+        found = self.assembly.stack_named(stack, region, self) if self.assembly else None
+        if found is None or output not in found.template.get("Outputs", {}):
+            return UNKNOWN
+        return carry(found.output(output), found, self)
+
+    def _pseudo_parameter(self, name: str) -> Any:
+        match name:
+            case "AWS::Region":
+                return self.region
+            case "AWS::AccountId":
+                return self.account or Assumed(OFFLINE_ACCOUNT)
+            case "AWS::Partition":
+                return {"cn": "aws-cn", "us-gov": "aws-us-gov"}.get(self.region.rsplit("-", 2)[0], "aws")
+            case "AWS::URLSuffix":
+                return f"amazonaws.com{'.cn' if self.region.startswith('cn-') else ''}"
+            case "AWS::StackName" if self.parent is None:
+                return self.name
+            case "AWS::NoValue":
+                return NO_VALUE
+        return UNKNOWN
+
+    def _parameter(self, name: str) -> Any:
+        declared = self.template["Parameters"][name]
+        kind = str(declared.get("Type", ""))
+        if kind.startswith("AWS::SSM::"):
+            return UNKNOWN
+        value = self.given(name)
+        if value is UNKNOWN:
+            value = declared.get("Default", UNKNOWN)
+        return split_list(value) if kind == "CommaDelimitedList" or kind.startswith("List<") else value
+
+    def _once(self, section: str, name: str, find: Callable[[str], Any]) -> Any:
+        """What `find` finds for an entry of a section, asked once. Raises `MalformedAssembly` for a ring."""
+        key = (section, name)
+        if key not in self._found:
+            self._found[key] = _BEING_FOUND
+            try:
+                self._found[key] = find(name)
+            finally:
+                if self._found[key] is _BEING_FOUND:
+                    del self._found[key]
+        if self._found[key] is _BEING_FOUND:
+            raise MalformedAssembly(f"{self.template_file}: {section}.{name} depends on itself")
+        return self._found[key]
 
 
-class _NoValue:
-    """`AWS::NoValue`: the property is as if it were not written."""
-
-
-NO_VALUE = _NoValue()
+_BEING_FOUND = object()
 
 
 @dataclass(frozen=True)
@@ -259,106 +308,270 @@ class Assembly:
     directory: Path
     stacks: tuple[Stack, ...]
 
+    def __post_init__(self) -> None:
+        for stack in self.stacks:
+            stack.belong_to(self)
+
     @classmethod
     def load(cls, directory: Path) -> Assembly:
-        """Read the assembly in `directory`, nested assemblies (stages) included.
+        """Read the assembly in `directory`, nested assemblies (stages) and nested stacks included.
 
-        Raises `MalformedAssembly`, in one line, for anything that is not one.
+        Raises `MalformedAssembly`, in one line that names the file and the key, for anything that is not one.
         """
+        if directory.is_file():
+            raise MalformedAssembly(
+                f"{directory} is a file; give the folder `cdk synth` wrote (cdk.out), which holds it"
+            )
         found = tuple(_ordered(list(_stacks_in(directory))))
         if not found:
-            raise MalformedAssembly(f"{directory}: the assembly has no stack; run `cdk synth` again")
+            raise MalformedAssembly(f"{directory}: the assembly has no stack; {_SYNTH_AGAIN}")
         return cls(directory, found)
+
+    @cached_property
+    def every_stack(self) -> tuple[Stack, ...]:
+        """Every stack, each followed by those that are nested in it."""
+        return tuple(each for stack in self.stacks for each in stack.with_nested())
 
     @property
     def resources(self) -> Iterator[Resource]:
-        """Every resource of every stack."""
-        for stack in self.stacks:
+        """Every resource of every stack, those of nested stacks included."""
+        for stack in self.every_stack:
             yield from stack.resources.values()
 
+    def label(self, stack: Stack) -> str:
+        """What reports call a stack of `stacks`: its name, or its construct path where another has that name."""
+        return stack.construct_path or stack.name if self._names[stack.name] > 1 else stack.name
 
-def _stacks_in(directory: Path) -> Iterator[Stack]:
+    @cached_property
+    def _names(self) -> Counter[str]:
+        return Counter(stack.name for stack in self.stacks)
+
+    def exporter(self, name: str, importer: Stack) -> tuple[Stack, str] | None:
+        """The stack that exports `name` to `importer`, and the output that does; None where none does."""
+        found = self._exports.get((importer.region, name), ())
+        return min(found, key=lambda each: _distance(each[0], importer), default=None)
+
+    def stack_named(self, name: str, region: str, asking: Stack) -> Stack | None:
+        """The stack of that name; of several (in accounts of their own) the one that is nearest to `asking`."""
+        found = [each for each in self.stacks if (each.name, each.region) == (name, region)]
+        return min(found, key=lambda each: _distance(each, asking), default=None)
+
+    @cached_property
+    def _exports(self) -> dict[tuple[str, str], list[tuple[Stack, str]]]:
+        """(region, export) → the stacks that export it, each with the name of its output."""
+        found: dict[tuple[str, str], list[tuple[Stack, str]]] = {}
+        for stack in self.every_stack:
+            for output, declared in stack.template.get("Outputs", {}).items():
+                if "Export" in declared and stack.condition(declared.get("Condition", "")) is not False:
+                    name = stack.resolve(declared["Export"].get("Name"))
+                    if isinstance(name, str):
+                        found.setdefault((stack.region, name), []).append((stack, output))
+        return found
+
+
+def _distance(stack: Stack, other: Stack) -> tuple[bool, bool]:
+    """Sorts first what is in the same account, and then what is in the same stage."""
+    return stack.account != other.account, stack.template_file.parent != other.template_file.parent
+
+
+@dataclass(frozen=True)
+class _Found:
+    """A stack of a manifest: where it was found, and what it has to wait for in that manifest."""
+
+    place: tuple[Path, str]
+    stack: Stack
+
+    @property
+    def awaited(self) -> list[tuple[Path, str]]:
+        return [(self.place[0], artifact_id) for artifact_id in self.stack.dependencies]
+
+
+def _stacks_in(directory: Path, stage: str = "", above: tuple[Path, ...] = ()) -> Iterator[_Found]:
+    """The stacks of an assembly and of its stages; `stage` is the construct path of one, with a slash."""
+    file = directory / "manifest.json"
     manifest = _read_json(
-        directory / "manifest.json",
-        "a cloud assembly has a manifest.json; give the folder `cdk synth` wrote (cdk.out)",
+        file, "a cloud assembly has a manifest.json; give the folder `cdk synth` wrote (cdk.out)"
     )
     artifacts = manifest.get("artifacts")
     if not isinstance(artifacts, dict):
-        raise MalformedAssembly(f"{directory}/manifest.json: no artifacts in it; run `cdk synth` again")
-    for artifact_id, artifact in artifacts.items():
-        try:
-            kind, properties = artifact["type"], artifact.get("properties", {})
-            if kind == "cdk:cloud-assembly":
-                yield from _stacks_in(directory / properties["directoryName"])
-            elif kind == "aws:cloudformation:stack":
-                yield _stack(directory, artifact_id, artifact, artifacts)
-        except (KeyError, TypeError, AttributeError) as problem:
-            raise MalformedAssembly(
-                f"{directory}/manifest.json: artifact {artifact_id!r} is not as CDK writes it ({problem!r})"
-            ) from None
+        raise MalformedAssembly(f"{file}: no artifacts in it; {_SYNTH_AGAIN}")
+    within = (*above, directory.resolve())
+    for artifact_id in artifacts:
+        where = f"{file}: artifacts.{artifact_id}"
+        artifact = _entry(artifacts, artifact_id, dict, f"{file}: artifacts")
+        kind = _entry(artifact, "type", str, where)
+        if kind == "cdk:cloud-assembly":
+            properties = _entry(artifact, "properties", dict, where)
+            inner = directory / _entry(properties, "directoryName", str, f"{where}.properties")
+            if inner.resolve() in within:
+                raise MalformedAssembly(f"{where}.properties.directoryName: the assembly holds itself")
+            shown = str(properties.get("displayName", artifact_id))
+            yield from _stacks_in(inner, f"{shown}/", within)
+        elif kind == "aws:cloudformation:stack":
+            stack = _stack(directory, artifact_id, artifacts, where, stage)
+            yield _Found((directory, artifact_id), stack)
 
 
-def _stack(directory: Path, artifact_id: str, artifact: dict[str, Any], artifacts: dict[str, Any]) -> Stack:
-    properties = artifact["properties"]
-    template_file = directory / properties["templateFile"]
-    template = _read_json(template_file, "run `cdk synth` again")
-    resources = template.get("Resources")
-    if not isinstance(resources, dict) or not all(
-        isinstance(each, dict) and "Type" in each for each in resources.values()
-    ):
-        raise MalformedAssembly(
-            f"{template_file}: not a CloudFormation template (every resource needs a Type)"
-        )
-    region = str(artifact.get("environment", "")).rsplit("/", 1)[-1]
-    assets: list[Asset] = []
-    stack_dependencies = []
-    for dependency in artifact.get("dependencies", []):
-        other = artifacts.get(dependency, {})
-        if other.get("type") == "cdk:asset-manifest":
-            published = _assets(directory / other["properties"]["file"])
-            assets.extend(asset for asset in published if asset.path != template_file)
-        elif other.get("type") == "aws:cloudformation:stack":
-            stack_dependencies.append(dependency)
-    return Stack(
+def _stack(directory: Path, artifact_id: str, artifacts: dict[str, Any], where: str, stage: str) -> Stack:
+    artifact = artifacts[artifact_id]
+    properties = _entry(artifact, "properties", dict, where)
+    template_file = directory / _entry(properties, "templateFile", str, f"{where}.properties")
+    template, uses = _read_template(template_file)
+    account, _, region = str(artifact.get("environment", "")).removeprefix("aws://").partition("/")
+    assets, dependencies = _dependencies(directory, artifact, artifacts, where)
+    paths = _paths(directory, artifact, where)
+    stack = Stack(
         artifact_id=artifact_id,
         name=str(properties.get("stackName", artifact_id)),
         region=DEFAULT_REGION if region in ("", "unknown-region") else region,
         template=template,
         template_file=template_file,
-        assets=tuple(assets),
-        dependencies=tuple(stack_dependencies),
-        paths=_paths(directory, artifact),
+        assets=tuple(asset for asset in assets if asset.path != template_file),
+        dependencies=tuple(dependencies),
+        paths=paths.get("", {}),
+        construct_path=str(artifact.get("displayName", f"{stage}{artifact_id}")),
+        account=None if account in ("", "unknown-account") else account,
     )
+    published = {asset.key.rsplit("/", 1)[-1]: asset for asset in stack.assets}
+    _read_nested(stack, uses, _Nesting(directory, published, paths), (template_file.resolve(),))
+    return stack
 
 
-def _paths(directory: Path, artifact: dict[str, Any]) -> dict[str, str]:
-    """Logical id → construct path, from the stack's metadata: in the manifest, or in a file beside it."""
+def _dependencies(
+    directory: Path, artifact: dict[str, Any], artifacts: dict[str, Any], where: str
+) -> tuple[list[Asset], list[str]]:
+    """The assets that a stack needs, and the artifacts of the stacks that come before it."""
+    assets: list[Asset] = []
+    stacks: list[str] = []
+    listed = artifact.get("dependencies", [])
+    if not isinstance(listed, list):
+        raise MalformedAssembly(f"{where}.dependencies is not a list; {_SYNTH_AGAIN}")
+    for dependency in listed:
+        if dependency not in artifacts:
+            raise MalformedAssembly(f"{where}.dependencies: there is no artifact {dependency!r}")
+        other = artifacts[dependency]
+        kind = other.get("type") if isinstance(other, dict) else None
+        if kind == "cdk:asset-manifest":
+            at = f"{where.rpartition('.')[0]}.{dependency}"
+            file = _entry(_entry(other, "properties", dict, at), "file", str, f"{at}.properties")
+            assets.extend(_assets(directory / file))
+        elif kind == "aws:cloudformation:stack":
+            stacks.append(dependency)
+    return assets, stacks
+
+
+@dataclass(frozen=True)
+class _Nesting:
+    """What tells of nested stacks: the folder, the files to publish by their names, and construct paths."""
+
+    directory: Path
+    published: Mapping[str, Asset]
+    paths: Mapping[str, Mapping[str, str]]
+
+
+def _read_nested(stack: Stack, uses: Iterable[OutputUse], nesting: _Nesting, above: tuple[Path, ...]) -> None:
+    """Read into `stack.nested` the nested stacks whose templates lie in the assembly."""
+    for logical_id, raw in stack.template["Resources"].items():
+        file = _template_of(stack, raw, nesting) if raw["Type"] == NESTED_STACK else None
+        if file is None:
+            continue
+        where = f"{stack.template_file}: Resources.{logical_id}"
+        if file.resolve() in above:
+            raise MalformedAssembly(f"{where}: its template {file.name} holds itself, in a ring")
+        if not file.is_file():
+            raise MalformedAssembly(f"{where}: its template {file} is not there; {_SYNTH_AGAIN}")
+        template, inner_uses = _read_template(file)
+        holder = Resource(stack, logical_id, raw["Type"], raw)
+        child = Stack(
+            artifact_id=stack.artifact_id,
+            name=f"{stack.top.name}/{holder.name}",
+            region=stack.region,
+            template=template,
+            template_file=file,
+            assets=(),
+            paths=nesting.paths.get(nested_scope(holder.path) or "?", {}),
+            account=stack.account,
+            parent=stack,
+            nested_as=logical_id,
+            inside=holder.name,
+        )
+        _read_nested(child, inner_uses, nesting, (*above, file.resolve()))
+        stack.nested[logical_id] = child
+    for use in uses:
+        nested = stack.nested.get(use.logical_id)
+        if nested is not None and use.output not in nested.template.get("Outputs", {}):
+            raise MalformedAssembly(
+                f"{use.where}: {use.logical_id!r} has no output {use.output!r} in {nested.template_file.name}"
+            )
+
+
+def _template_of(stack: Stack, raw: Mapping[str, Any], nesting: _Nesting) -> Path | None:
+    """The file of a nested stack's template; None where it is not in the assembly.
+
+    CDK's command line has it written beside the resource; otherwise the asset whose key the address ends with.
+    """
+    metadata = raw.get("Metadata") or {}
+    if metadata.get("aws:asset:property") == "TemplateURL" and "aws:asset:path" in metadata:
+        return nesting.directory / str(metadata["aws:asset:path"])
+    address = str(stack.resolve((raw.get("Properties") or {}).get("TemplateURL", "")))
+    asset = nesting.published.get(address.rsplit("/", 1)[-1])
+    return asset.path if asset and address.endswith(f"/{asset.key}") else None
+
+
+def _read_template(file: Path) -> tuple[dict[str, Any], list[OutputUse]]:
+    if file.suffix.lower() in (".yaml", ".yml") and file.is_file():
+        raise MalformedAssembly(f"{file} is YAML, and templates are read as JSON only; convert it first")
+    template = _read_json(file, _SYNTH_AGAIN)
+    return template, check(template, file)
+
+
+def _paths(directory: Path, artifact: dict[str, Any], where: str) -> dict[str, dict[str, str]]:
+    """Logical id → construct path, for the stack itself (under "") and each nested one (under its construct path).
+
+    From the stack's metadata: in the manifest, or in a file beside it.
+    """
     metadata = dict(artifact.get("metadata") or {})
     if "additionalMetadataFile" in artifact:
-        metadata |= _read_json(directory / artifact["additionalMetadataFile"], "run `cdk synth` again")
-    return {
-        str(entry["data"]): path.removeprefix("/")
-        for path, entries in metadata.items()
-        for entry in entries
-        if entry.get("type") == "aws:cdk:logicalId"
-    }
+        file = directory / _entry(artifact, "additionalMetadataFile", str, where)
+        metadata |= _read_json(file, _SYNTH_AGAIN)
+        where = str(file)
+    try:
+        named = [
+            (path.removeprefix("/"), str(entry["data"]))
+            for path, entries in metadata.items()
+            for entry in entries
+            if entry.get("type") == "aws:cdk:logicalId"
+        ]
+    except (TypeError, AttributeError, KeyError):
+        raise MalformedAssembly(f"{where}: the metadata is not as CDK writes it; {_SYNTH_AGAIN}") from None
+    scopes = {nested_scope(path) for path, _ in named}
+    found: dict[str, dict[str, str]] = {}
+    for path, logical_id in named:
+        scope = path.rpartition("/")[0]
+        while scope and scope not in scopes:
+            scope = scope.rpartition("/")[0]
+        found.setdefault(scope, {})[logical_id] = path
+    return found
 
 
 def _assets(manifest_file: Path) -> Iterator[Asset]:
-    manifest = _read_json(manifest_file, "run `cdk synth` again")
-    for asset_id, entry in manifest.get("files", {}).items():
-        source = entry["source"]
+    manifest = _read_json(manifest_file, _SYNTH_AGAIN)
+    files = _entry({"files": {}, **manifest}, "files", dict, str(manifest_file))
+    for asset_id in files:
+        where = f"{manifest_file}: files.{asset_id}"
+        entry = _entry(files, asset_id, dict, f"{manifest_file}: files")
+        source = _entry(entry, "source", dict, where)
         if "path" not in source:
-            raise MalformedAssembly(
-                f"{manifest_file}: asset {asset_id} is built by a command, which a review never runs"
-            )
-        destination = next(iter(entry["destinations"].values()))
+            raise MalformedAssembly(f"{where} is built by a command, which a review never runs")
+        destinations = list(_entry(entry, "destinations", dict, where).values())
+        if not destinations:
+            raise MalformedAssembly(f"{where}.destinations is empty; {_SYNTH_AGAIN}")
         yield Asset(
             id=asset_id,
-            path=manifest_file.parent / source["path"],
+            path=manifest_file.parent / _entry(source, "path", str, f"{where}.source"),
             is_folder=source.get("packaging") == "zip",
-            bucket=_offline_name(destination["bucketName"]),
-            key=destination["objectKey"],
+            bucket=_offline_name(_entry(destinations[0], "bucketName", str, f"{where}.destinations")),
+            key=_entry(destinations[0], "objectKey", str, f"{where}.destinations"),
         )
 
 
@@ -370,31 +583,41 @@ def _offline_name(name: str) -> str:
     )
 
 
-def _ordered(found: list[Stack]) -> Iterator[Stack]:
+def _ordered(found: list[_Found]) -> Iterator[Stack]:
     """Dependencies first; otherwise as the manifest lists them."""
-    placed: set[str] = set()
-    waiting = list(found)
-    while waiting:
-        ready = [
-            s
-            for s in waiting
-            if all(d in placed or all(d != o.artifact_id for o in waiting) for d in s.dependencies)
-        ]
-        if not ready:
-            raise MalformedAssembly(
-                f"stacks depend on each other in a ring: {', '.join(s.name for s in waiting)}"
-            )
-        yield from ready
-        placed.update(stack.artifact_id for stack in ready)
-        waiting = [stack for stack in waiting if stack not in ready]
+    index = {each.place: position for position, each in enumerate(found)}
+    sorter = TopologicalSorter(
+        {index[each.place]: [index[place] for place in each.awaited] for each in found}
+    )
+    try:
+        sorter.prepare()
+    except CycleError as problem:
+        ring = " → ".join(found[position].stack.name for position in problem.args[1])
+        raise MalformedAssembly(f"stacks depend on each other in a ring: {ring}") from None
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        yield from (found[position].stack for position in ready)
+        sorter.done(*ready)
+
+
+_WORDS: dict[type, str] = {str: "a string", dict: "an object"}
+
+
+def _entry(holder: Any, key: str, kind: type[T], where: str) -> T:
+    """An entry of a JSON object that CDK always writes. Raises `MalformedAssembly`, naming it, where it didn't."""
+    value = holder.get(key) if isinstance(holder, dict) else None
+    if not isinstance(value, kind):
+        what = "missing" if value is None else f"not {_WORDS[kind]}"
+        raise MalformedAssembly(f"{where}.{key} is {what}, not as CDK writes it; {_SYNTH_AGAIN}")
+    return value
 
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise MalformedAssembly(f"{path} is not there: {advice}") from None
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise MalformedAssembly(f"{path} cannot be read as JSON ({problem}); {advice}") from None
     if not isinstance(content, dict):
         raise MalformedAssembly(f"{path} is not a JSON object; {advice}")

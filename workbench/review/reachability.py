@@ -227,7 +227,8 @@ def table(reachability: Reachability) -> str:
 
 
 def _key(resource: Resource, attribute: str | None) -> str:
-    return f"{resource.stack.name}/{resource.logical_id}{'.' + attribute if attribute else ''}"
+    stack = resource.stack
+    return f"{stack.template_file}/{resource.logical_id}{'.' + attribute if attribute else ''}"
 
 
 def _at(properties: dict[str, Any], path: str) -> Any:

@@ -18,14 +18,23 @@ from workbench.review.capacity import (
     MOST_USERS,
     Break,
     Checked,
+    Waiting,
     capacity_of_fixed,
+    default_advice,
     first_to_break,
     limits,
     prerequisites,
+    queues,
+    tightest,
     undeclared,
 )
+from workbench.review.numbers import constant
+from workbench.review.queueing import erlang_c
+from workbench.review.room import Limit
 
 pytestmark = pytest.mark.fast
+
+PAGE = "https://docs.aws.amazon.com/"
 
 
 def found(resources: dict[str, Any], limit: str) -> Checked:
@@ -156,6 +165,374 @@ def test_sign_ins_are_summed_over_the_pools() -> None:
 def test_a_distribution_takes_a_quarter_of_a_million_requests_a_second() -> None:
     edge = resource("AWS::CloudFront::Distribution", peak_requests_per_second=25_000)
     assert found({"Edge": edge}, "Requests a second").headroom == Decimal("0.9")
+
+
+def test_a_distribution_sends_as_many_gigabits_as_its_mean_answer_makes_of_the_peak() -> None:
+    # 30,000 GB ÷ 10⁸ requests = 0.0003 GB each; 500,000 a second × 0.0003 GB × 8 = 1,200 Gbit/s.
+    edge = resource(
+        "AWS::CloudFront::Distribution",
+        peak_requests_per_second=500_000,
+        requests_per_month=100_000_000,
+        egress_gb_per_month=30_000,
+    )
+    sent = found({"Edge": edge}, "Data out a second")
+    assert (sent.load, sent.quota, sent.breaks) == (Decimal(1_200), Decimal(150), True)
+    assert sent.advice == "raise it: a support case"
+
+
+def test_a_function_grows_by_a_thousand_environments_in_ten_seconds() -> None:
+    # 2,628,000 calls a month are 1 a second; at the peak it is 1,001, of 2 s each: 2,000 environments more.
+    usage: dict[str, Any] = {
+        "invocations_per_month": 2_628_000,
+        "peak_invocations_per_second": 1_001,
+        "duration_ms": 2_000,
+    }
+    limit = "Environments to start in 10 s"
+    at_once = found({"Work": function(**usage)}, limit)
+    assert (at_once.load, at_once.quota, at_once.breaks) == (Decimal(2_000), Decimal(1_000), True)
+    assert "all at once" in at_once.load_formula
+    assert at_once.advice.startswith("redesign: keep environments ready")
+    slowly = found({"Work": function(**usage, ramp_seconds=40)}, limit)
+    assert (slowly.load, slowly.headroom) == (Decimal(500), Decimal("0.5"))
+    fast = found({"Work": function(**usage, ramp_seconds=3)}, limit)
+    assert fast.load == Decimal(2_000)  # the ten seconds are AWS's
+
+
+@pytest.mark.parametrize(
+    ("usage", "limit", "load", "quota"),
+    [
+        ({"largest_payload_kb": 7_168}, "Largest payload", 7, 6),
+        ({"largest_event_kb": 512}, "Largest asynchronous event", 512, 1_024),
+    ],
+)
+def test_a_payload_of_a_function_has_a_limit(
+    usage: dict[str, Any], limit: str, load: int, quota: int
+) -> None:
+    checked = found({"Work": function(**usage)}, limit)
+    assert (checked.load, checked.quota) == (Decimal(load), Decimal(quota))
+    assert checked.advice.startswith("redesign: pass")
+
+
+def socket_api(**usage: Any) -> dict[str, Any]:
+    return resource("AWS::ApiGatewayV2::Api", {"ProtocolType": "WEBSOCKET"}, **usage)
+
+
+def test_connections_of_websocket_apis_follow_from_littles_law() -> None:
+    resources = {
+        "Chat": socket_api(
+            peak_requests_per_second=1, peak_new_connections_per_second=400, mean_connection_seconds=3_600
+        ),
+        "Feed": socket_api(
+            peak_requests_per_second=1, peak_new_connections_per_second=200, mean_connection_seconds=600
+        ),
+    }
+    opened = found(resources, "WebSocket connections opened a second")
+    assert (opened.load, opened.quota, opened.breaks) == (Decimal(600), Decimal(500), True)
+    held = found(resources, "WebSocket connections at once")
+    assert (held.load, held.quota) == (Decimal(1_560_000), Decimal(3_600_000))  # 400 × 3,600 + 200 × 600
+    assert "400" not in held.quota_formula
+    assert held.advice.startswith("raise it: Service Quotas, apigateway L-9ED1E49A")
+
+
+def test_a_websocket_api_that_says_nothing_of_its_connections_is_listed() -> None:
+    assert undeclared(assembly({"Chat": socket_api(peak_requests_per_second=1)})) == [
+        "account: WebSocket connections opened a second (peak_new_connections_per_second)",
+        "account: WebSocket connections at once (peak_new_connections_per_second, mean_connection_seconds)",
+    ]
+
+
+def test_a_message_of_a_websocket_api_is_smaller_than_a_payload_of_an_http_api() -> None:
+    usage: dict[str, Any] = {"peak_requests_per_second": 1, "largest_payload_kb": 256}
+    message = found({"Chat": socket_api(**usage)}, "Largest message")
+    assert (message.load, message.quota, message.breaks) == (Decimal(256), Decimal(128), True)
+    payload = found({"Api": resource("AWS::ApiGatewayV2::Api", **usage)}, "Largest payload")
+    assert (payload.load, payload.quota) == (Decimal("0.25"), Decimal(10))
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "usage", "limit", "quota"),
+    [
+        ("AWS::SQS::Queue", {}, {"largest_message_kb": 300}, "Largest message", 1_024),
+        ("AWS::SNS::Topic", {}, {"largest_message_kb": 300}, "Largest message", 256),
+        (
+            "AWS::SNS::Topic",
+            {},
+            {"peak_publishes_per_second": 300},
+            "SNS messages published a second",
+            30_000,
+        ),
+        (
+            "AWS::SNS::Topic",
+            {"FifoTopic": True},
+            {"peak_publishes_per_second": 300},
+            "Messages published a second",
+            3_000,
+        ),
+        (
+            "AWS::Events::EventBus",
+            {},
+            {"peak_events_per_second": 300},
+            "EventBridge events put a second, one by one",
+            10_000,
+        ),
+        (
+            "AWS::Events::Rule",
+            {},
+            {"peak_invocations_per_second": 300},
+            "EventBridge invocations a second",
+            18_750,
+        ),
+        (
+            "AWS::Scheduler::Schedule",
+            {"ScheduleExpression": "rate(1 hour)"},
+            {"peak_invocations_per_second": 300},
+            "Schedules that fire in a second",
+            1_000,
+        ),
+        ("AWS::KMS::Key", {}, {"peak_requests_per_second": 300}, "KMS requests a second", 100_000),
+        (
+            "AWS::SecretsManager::Secret",
+            {},
+            {"peak_requests_per_second": 300},
+            "Secrets read a second",
+            10_000,
+        ),
+    ],
+)
+def test_a_rate_or_a_size_is_checked_where_it_is_declared(
+    kind: str, properties: dict[str, Any], usage: dict[str, Any], limit: str, quota: int
+) -> None:
+    checked = found({"It": resource(kind, properties, **usage)}, limit)
+    assert (checked.load, checked.quota) == (Decimal(300), Decimal(quota))
+    silent = assembly({"It": resource(kind, properties)})
+    assert limit not in {each.limit for each in limits(silent)}
+    assert not [each for each in undeclared(silent) if limit in each]
+
+
+def test_the_account_publishes_the_sum_of_its_topics() -> None:
+    topic = resource("AWS::SNS::Topic", peak_publishes_per_second=20_000)
+    published = found({"One": topic, "Two": topic, "Quiet": resource("AWS::SNS::Topic")}, SNS)
+    assert (published.resource, published.load, published.breaks) == ("account", Decimal(40_000), True)
+
+
+SNS = "SNS messages published a second"
+
+
+def test_a_fifo_topic_whose_groups_scale_has_the_quota_of_the_account_alone() -> None:
+    scaled = {"FifoTopic": True, "FifoThroughputScope": "MessageGroup"}
+    topic = resource("AWS::SNS::Topic", scaled, peak_publishes_per_second=5_000)
+    assert [each.limit for each in limits(assembly({"It": topic}))] == [SNS]
+
+
+def test_an_item_of_a_table_is_four_hundred_kilobytes_at_the_most() -> None:
+    table = resource("AWS::DynamoDB::Table", {"BillingMode": "PAY_PER_REQUEST"}, largest_item_kb=500)
+    item = found({"Links": table}, "Largest item")
+    assert (item.load, item.quota, item.breaks, item.adjustable) == (Decimal(500), Decimal(400), True, False)
+
+
+def test_what_all_tables_have_provisioned_is_bounded_for_the_account() -> None:
+    table = resource(
+        "AWS::DynamoDB::Table",
+        {"ProvisionedThroughput": {"ReadCapacityUnits": 50_000, "WriteCapacityUnits": 10}},
+    )
+    reads = found({"One": table, "Two": table}, "DynamoDB read units provisioned")
+    assert (reads.load, reads.quota, reads.is_prerequisite) == (Decimal(100_000), Decimal(80_000), True)
+
+
+def test_the_busiest_prefix_of_a_bucket_has_rates_of_its_own() -> None:
+    bucket = resource(
+        "AWS::S3::Bucket",
+        peak_put_requests_per_second=5_000,
+        peak_get_requests_per_second=10_000,
+        hottest_prefix_share="0.5",
+    )
+    writes = found({"Objects": bucket}, "Busiest prefix, writes a second")
+    assert (writes.load, writes.quota) == (Decimal(2_500), Decimal(3_500))
+    reads = found({"Objects": bucket}, "Busiest prefix, reads a second")
+    assert (reads.load, reads.quota) == (Decimal(5_000), Decimal(5_500))
+
+
+def test_a_gateway_passes_a_hundred_gigabits() -> None:
+    nat = resource("AWS::EC2::NatGateway", peak_connections=1, peak_mb_per_second=12_500)
+    passed = found({"Nat": nat}, "Bandwidth")
+    assert (passed.load, passed.quota, passed.breaks) == (Decimal(100), Decimal(100), False)
+
+
+def stream_with_consumers(readers: int, shards: int = 4, **mapping: Any) -> dict[str, Any]:
+    """A stream of 400 records and 4 MB a second, which functions of 0.5 s a batch read in 20 batches a second."""
+    work = function(peak_invocations_per_second=20, duration_ms=500)
+    feed = resource(
+        "AWS::Lambda::EventSourceMapping",
+        {"EventSourceArn": {"Fn::GetAtt": ["Stream", "Arn"]}, "FunctionName": {"Ref": "Work"}, **mapping},
+    )
+    stream = resource(
+        "AWS::Kinesis::Stream", {"ShardCount": shards}, peak_records_per_second=400, peak_mb_per_second=4
+    )
+    return {"Stream": stream, "Work": work, **{f"Feed{index}": feed for index in range(readers)}}
+
+
+def test_those_who_read_a_stream_share_two_megabytes_of_each_shard() -> None:
+    read = found(stream_with_consumers(3), "Bytes read a second")
+    assert (read.load, read.quota, read.breaks) == (Decimal(12), Decimal(8), True)
+    assert read.advice.startswith("redesign: give each consumer its own throughput")
+    assert "Bytes read a second" not in {each.limit for each in limits(assembly(stream_with_consumers(0)))}
+
+
+@pytest.mark.parametrize(("factor", "done"), [(1, 8), (10, 80)])
+def test_a_shard_is_worked_on_one_batch_after_the_other(factor: int, done: int) -> None:
+    mapping = {"ParallelizationFactor": factor}
+    checked = found(stream_with_consumers(1, **mapping), "Batches worked on a second")
+    assert (checked.resource, checked.load, checked.quota) == ("Feed0", Decimal(20), Decimal(done))
+    assert checked.advice == (
+        "raise ParallelizationFactor of Feed0 in the template (up to 10), or ShardCount of Stream"
+    )
+
+
+def kafka(version: str = "3.9.x.kraft", **usage: Any) -> dict[str, Any]:
+    return resource(
+        "AWS::MSK::Cluster",
+        {
+            "KafkaVersion": version,
+            "NumberOfBrokerNodes": 6,
+            "BrokerNodeGroupInfo": {
+                "InstanceType": "kafka.m7g.large",
+                "ClientSubnets": ["a", "b", "c"],
+                "StorageInfo": {"EBSStorageInfo": {"VolumeSize": 10}},
+            },
+            "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}},
+        },
+        **usage,
+    )
+
+
+def test_a_partition_is_worked_on_one_batch_after_the_other() -> None:
+    # 36 partitions with their copies are 12, of which each takes 2 batches of 0.5 s a second.
+    mapping = {"EventSourceArn": {"Ref": "Kafka"}, "FunctionName": {"Ref": "Work"}}
+    resources = {
+        "Kafka": kafka(partitions=36),
+        "Work": function(peak_invocations_per_second=18, duration_ms=500),
+        "Feed": resource("AWS::Lambda::EventSourceMapping", mapping),
+    }
+    checked = found(resources, "Batches worked on a second")
+    assert (checked.load, checked.quota) == (Decimal(18), Decimal(24))
+
+
+@pytest.mark.parametrize(("version", "most"), [("3.9.x.kraft", 60), ("4.1.x", 60), ("3.8.x", 30)])
+def test_a_cluster_and_an_account_have_so_many_brokers(version: str, most: int) -> None:
+    resources = {"Kafka": kafka(version, partitions=1)}
+    cluster = found(resources, "Brokers of the cluster")
+    assert (cluster.load, cluster.quota) == (Decimal(6), Decimal(most))
+    account = found({**resources, "Other": kafka(version)}, "MSK brokers")
+    assert (account.resource, account.load, account.quota) == ("account", Decimal(12), Decimal(90))
+
+
+def test_connections_by_iam_are_bounded_for_each_broker() -> None:
+    checked = found({"Kafka": kafka(peak_connections=20_000)}, "Connections (IAM)")
+    assert (checked.load, checked.quota, checked.breaks) == (Decimal(20_000), Decimal(18_000), True)
+    by_certificate = kafka(peak_connections=20_000)
+    by_certificate["Properties"]["ClientAuthentication"] = {"Tls": {"Enabled": True}}
+    assert "Connections (IAM)" not in {each.limit for each in limits(assembly({"Kafka": by_certificate}))}
+
+
+def database(properties: dict[str, Any], **usage: Any) -> dict[str, Any]:
+    made = {"Engine": "postgres", "DBInstanceClass": "db.m7g.large", "AllocatedStorage": "100", **properties}
+    return resource("AWS::RDS::DBInstance", made, **usage)
+
+
+@pytest.mark.parametrize(
+    ("properties", "most", "words"),
+    [
+        ({"StorageType": "gp3"}, 3_000, "use gp3 of 400 GB"),
+        # A volume of 12,000 behind a class of 3,600
+        ({"StorageType": "gp3", "AllocatedStorage": "400"}, 3_600, "take a larger DBInstanceClass"),
+        (
+            {"StorageType": "gp3", "AllocatedStorage": "400", "DBInstanceClass": "db.r7g.4xlarge"},
+            12_000,
+            "provision more (Iops",
+        ),
+        (
+            {
+                "StorageType": "gp3",
+                "AllocatedStorage": "400",
+                "Iops": 16_000,
+                "DBInstanceClass": "db.r7g.4xlarge",
+            },
+            16_000,
+            "raise Iops of Db in the template",
+        ),
+        ({"StorageType": "gp2"}, 300, "use gp3"),
+        ({"StorageType": "gp2", "AllocatedStorage": "20"}, 100, "use gp3"),
+        ({"StorageType": "gp3", "DBInstanceClass": "db.t4g.micro"}, 500, "take a larger DBInstanceClass"),
+    ],
+)
+def test_a_database_does_what_its_volume_and_its_class_do(
+    properties: dict[str, Any], most: int, words: str
+) -> None:
+    checked = found({"Db": database(properties, peak_iops=1_000)}, "I/O operations a second")
+    assert (checked.load, checked.quota) == (Decimal(1_000), Decimal(most))
+    assert checked.advice.startswith(words)
+
+
+def test_a_quota_from_memory_is_marked() -> None:
+    plain = found({"Db": database({"StorageType": "gp2"}, peak_iops=1)}, "I/O operations a second")
+    assert plain.grade == "D"
+
+
+@pytest.mark.parametrize(
+    ("least", "most", "connections"), [(1, 8, 1_669), (1, 9, 1_669), (1, 256, 5_000), ("0.5", 256, 2_000)]
+)
+def test_a_serverless_member_holds_connections_by_its_most_capacity(
+    least: Any, most: int, connections: int
+) -> None:
+    cluster = resource(
+        "AWS::RDS::DBCluster",
+        {
+            "Engine": "aurora-postgresql",
+            "ServerlessV2ScalingConfiguration": {"MinCapacity": least, "MaxCapacity": most},
+        },
+        peak_acus=4,
+    )
+    member = resource(
+        "AWS::RDS::DBInstance",
+        {"DBClusterIdentifier": {"Ref": "Cluster"}, "DBInstanceClass": "db.serverless"},
+        peak_connections=100,
+    )
+    resources = {"Cluster": cluster, "Writer": member}
+    held = found(resources, "Connections")
+    assert (held.resource, held.load, held.quota) == ("Writer", Decimal(100), Decimal(connections))
+    units = found(resources, "Capacity of a member")
+    assert (units.load, units.quota) == (Decimal(4), Decimal(most))
+    assert units.advice.startswith("raise MaxCapacity" if most < 256 else "move reads to readers")
+
+
+def test_a_cache_has_a_limit_of_connections_and_the_account_one_of_nodes() -> None:
+    cache = resource(
+        "AWS::ElastiCache::ReplicationGroup",
+        {
+            "Engine": "valkey",
+            "CacheNodeType": "cache.t4g.micro",
+            "NumNodeGroups": 2,
+            "ReplicasPerNodeGroup": 2,
+        },
+        peak_connections=13_000,
+    )
+    connections = found({"Cache": cache}, "Connections to a node")
+    assert connections.headroom == Decimal("0.8")
+    nodes = found({"Cache": cache, "Other": cache}, "ElastiCache nodes")
+    assert (nodes.resource, nodes.load, nodes.quota) == ("account", Decimal(12), Decimal(300))
+
+
+def test_a_serverless_cache_processes_what_it_is_allowed_to() -> None:
+    allowed = {"CacheUsageLimits": {"ECPUPerSecond": {"Maximum": 5_000}}}
+    cache = resource(
+        "AWS::ElastiCache::ServerlessCache",
+        {"Engine": "valkey", **allowed},
+        stored_gb=1,
+        peak_ecpus_per_second=6_000,
+    )
+    checked = found({"Cache": cache}, "Processing of the cache")
+    assert (checked.quota, checked.breaks) == (Decimal(5_000), True)
+    assert checked.advice == "raise Maximum of ECPUPerSecond of Cache in the template"
 
 
 def test_the_worst_headroom_comes_first() -> None:
@@ -408,6 +785,30 @@ def test_what_stands_idle_does_not_depend_on_the_traffic() -> None:
         assert vcpus.idle_load == Decimal(6)
 
 
+@pytest.mark.parametrize(
+    ("properties", "limit", "load", "quota"),
+    [
+        ({"InstanceType": "g5.xlarge"}, "Running On-Demand G and VT instances", 4, 0),
+        ({"InstanceType": "p4d.24xlarge"}, "Running On-Demand P instances", 96, 0),
+        (
+            {"InstanceType": "m7g.large", "InstanceMarketOptions": {"MarketType": "spot"}},
+            "All Standard (A, C, D, H, I, M, R, T, Z) Spot Instance Requests",
+            2,
+            5,
+        ),
+    ],
+)
+def test_other_families_and_spot_have_quotas_of_their_own(
+    properties: dict[str, Any], limit: str, load: int, quota: int
+) -> None:
+    template = resource("AWS::EC2::LaunchTemplate", {"LaunchTemplateData": properties})
+    launched = {"LaunchTemplate": {"LaunchTemplateId": {"Ref": "Template"}, "Version": "1"}}
+    [checked] = limits(assembly({"Template": template, "Machine": resource("AWS::EC2::Instance", launched)}))
+    assert checked.limit == f"EC2 vCPUs ({limit})"
+    assert (checked.load, checked.quota) == (Decimal(load), Decimal(quota))
+    assert checked.is_prerequisite == (quota == 0)
+
+
 def test_every_region_has_quotas_of_its_own() -> None:
     stacks = (
         stack({"Machine": machine("m7g.2xlarge")}, name="Here"),
@@ -440,3 +841,191 @@ def test_a_page_without_prerequisites_is_one_sentence() -> None:
     assert pages.capacity_paragraph("demo", nowhere) == (
         "`demo` meets no limit that is known: nothing gives way."
     )
+
+
+# What to do about it
+
+
+@pytest.mark.parametrize(
+    ("mapping", "reserved", "advice"),
+    [
+        ({}, None, "raise it: a support case"),
+        (
+            {"ScalingConfig": {"MaximumConcurrency": 5}},
+            None,
+            "raise MaximumConcurrency (up to 1,000) or BatchSize of Feed in the template",
+        ),
+        (
+            {"ScalingConfig": {"MaximumConcurrency": 5}},
+            3,
+            "raise ReservedConcurrentExecutions of Work in the template",
+        ),
+    ],
+)
+def test_the_advice_is_of_what_is_least(mapping: dict[str, Any], reserved: int | None, advice: str) -> None:
+    resources = queue_with_consumer(mapping)
+    if reserved is not None:
+        resources["Work"]["Properties"]["ReservedConcurrentExecutions"] = reserved
+    assert found(resources, "Messages drained a second").advice == advice
+
+
+def test_a_ceiling_of_the_template_without_advice_of_its_own_names_what_sets_it() -> None:
+    nodes = resource(
+        "AWS::EKS::Nodegroup",
+        {"InstanceTypes": ["m7g.large"], "ScalingConfig": {"MinSize": 1, "MaxSize": 2}},
+        peak_pods=70,
+    )
+    pods = found({"Nodes": nodes}, "Pods on the nodes")
+    assert (
+        pods.advice
+        == "raise MaxSize of ScalingConfig of Nodes in the template, or take a larger instance type"
+    )
+    bare = Limit("It", "Things", "things", constant(3, "3 things (Most)"), constant(1, "1"), True, PAGE)
+    assert default_advice(bare) == "raise what the template gives It: 3 things (Most)"
+
+
+def test_the_break_says_what_to_do() -> None:
+    built = assembly({"Work": busy_function()}, users=1_000)
+    broken = first_to_break(capacity_of_fixed(built))
+    assert broken.advice.startswith("raise it: Service Quotas, lambda L-B99A9384")
+    assert broken.advice in pages.capacity_paragraph("demo", broken)
+
+
+# Every size
+
+
+def busy(users: int = 1_000) -> Assembly:
+    """Something of most kinds of limit."""
+    resources = {
+        **stream_with_consumers(2),
+        **queue_with_consumer({}, {"FifoQueue": True}),
+        "Chat": socket_api(
+            peak_requests_per_second=10, peak_new_connections_per_second=1, mean_connection_seconds=100
+        ),
+        "Kafka": kafka(partitions=18, peak_produced_mb_per_second=1, stored_gb=3, peak_connections=10),
+        "Db": database({"StorageType": "gp3"}, peak_iops=10, peak_connections=10, stored_gb=1),
+        "Edge": resource(
+            "AWS::CloudFront::Distribution",
+            peak_requests_per_second=100,
+            requests_per_month=1_000_000,
+            egress_gb_per_month=10,
+        ),
+        "Topic": resource("AWS::SNS::Topic", peak_publishes_per_second=1, largest_message_kb=1),
+        **group(fewest=1, peak=3),
+    }
+    return assembly(resources, users=users)
+
+
+BUSY = busy()
+
+
+@given(
+    sizes=st.lists(st.integers(min_value=1, max_value=10**9), min_size=2, max_size=2),
+)
+def test_no_load_falls_as_users_grow(sizes: list[int]) -> None:
+    limits_at = capacity_of_fixed(BUSY)
+    fewer, more = ({(each.resource, each.limit): each for each in limits_at(size)} for size in sorted(sizes))
+    assert fewer.keys() == more.keys()
+    for name, each in fewer.items():
+        assert each.load <= more[name].load, name
+        assert each.utilisation <= more[name].utilisation, name
+        assert each.quota == more[name].quota, name
+
+
+@given(users=st.integers(min_value=1, max_value=10**12))
+def test_what_is_used_and_what_is_left_make_one(users: int) -> None:
+    for each in capacity_of_fixed(BUSY)(users):
+        assert each.utilisation + each.headroom == 1
+        assert each.breaks == (each.utilisation > 1)
+        assert abs(each.utilisation * each.quota - each.load) <= each.quota * Decimal(
+            "1e-11"
+        ) + each.load * Decimal("1e-11")
+        assert each.advice
+
+
+def test_the_tightest_are_three_and_come_first() -> None:
+    checked_limits = limits(BUSY)
+    assert tightest(checked_limits) == checked_limits[:3]
+    again = tightest(reversed(checked_limits))
+    assert [each.headroom for each in again] == [each.headroom for each in checked_limits[:3]]
+
+
+# Queues
+
+
+def waiting(resources: dict[str, Any], traffic: int = 1) -> Waiting:
+    [only] = queues(assembly(resources), Decimal(traffic))
+    return only
+
+
+def test_batches_of_a_queue_wait_for_a_worker() -> None:
+    # The function is called 100 times a second for 0.2 s, and 40 may run: 20 erlangs on 40 servers.
+    mapping = {"ScalingConfig": {"MaximumConcurrency": 40}}
+    found_one = waiting(queue_with_consumer(mapping))
+    assert (found_one.resource, found_one.work, found_one.servers) == ("Feed", "batches", 40)
+    assert (found_one.arrivals, found_one.service_seconds) == (Decimal(100), Decimal("0.2"))
+    assert (found_one.utilisation, found_one.grows) == (Decimal("0.5"), False)
+    assert found_one.chance == pytest.approx(erlang_c(40, Decimal(20)))
+    assert found_one.p99_wait == 0  # fewer than one in a hundred waits
+
+
+def test_a_queue_that_outgrows_its_workers_grows_without_end() -> None:
+    over = waiting(queue_with_consumer({"ScalingConfig": {"MaximumConcurrency": 4}}))
+    assert (over.utilisation, over.grows, over.chance) == (Decimal(5), True, Decimal(1))
+    assert (over.mean_wait, over.p99_wait) == (None, None)
+    assert over.growth == Decimal(80)  # 100 a second, of which 4 ÷ 0.2 are done
+
+
+def test_batches_are_full_where_the_function_serves_others_too() -> None:
+    resources = queue_with_consumer({"BatchSize": 10})
+    resources["Other"] = resources["Feed"]
+    first, second = queues(assembly(resources))
+    assert first.arrivals == second.arrivals == Decimal(100)  # 1,000 messages ÷ 10
+    of_a_stream, _ = queues(assembly(stream_with_consumers(2, BatchSize=50)))
+    assert of_a_stream.arrivals == Decimal(2)  # 400 records ÷ 50 ÷ 4 shards
+
+
+def test_each_shard_is_a_queue_of_its_own() -> None:
+    # 20 batches a second over 4 shards × 2 at a time are 2.5, of 0.5 s each: 1.25 of one server.
+    mapping = {"ParallelizationFactor": 2}
+    one = waiting(stream_with_consumers(1, **mapping))
+    assert (one.work, one.servers, one.arrivals) == ("batches of each shard", 1, Decimal("2.5"))
+    assert (one.utilisation, one.growth) == (Decimal("1.25"), Decimal("0.5"))
+
+
+def test_what_reserved_concurrency_has_no_room_for_is_refused() -> None:
+    # 20 calls a second of 0.2 s are 4 erlangs; on 2, 8 ÷ 13 find both busy.
+    properties = {"ReservedConcurrentExecutions": 2}
+    refused = waiting({"Work": function(properties, peak_invocations_per_second=20, duration_ms=200)})
+    assert refused.refuses
+    assert refused.chance == pytest.approx(Decimal(8) / 13)
+    assert (refused.mean_wait, refused.growth, refused.grows) == (None, Decimal(0), False)
+
+
+def test_a_fleet_is_as_many_servers_as_it_may_run() -> None:
+    # Each of 1,000,000 instances serves one request a second; 3 come.
+    fleet = waiting(group(fewest=1, peak=3))
+    assert (fleet.servers, fleet.service_seconds, fleet.arrivals) == (1_000_000, Decimal(1), Decimal(3))
+    assert fleet.chance == 0
+
+
+def test_a_transaction_waits_for_a_connection_of_the_pool() -> None:
+    db = database({}, peak_connections=10, peak_transactions_per_second=400, transaction_ms=20)
+    pool = waiting({"Db": db})
+    assert (pool.work, pool.servers, pool.utilisation) == ("transactions", 10, Decimal("0.8"))
+    assert pool.mean_wait is not None
+    assert pool.mean_wait == pytest.approx(erlang_c(10, Decimal(8)) / 100)  # 10 ÷ 0.02 − 400 = 100 a second
+
+
+def test_no_queue_is_told_of_whose_rates_are_not_declared() -> None:
+    assert queues(assembly({"Work": function({"ReservedConcurrentExecutions": 2})})) == []
+    assert queues(assembly({"Db": database({}, peak_connections=10)})) == []
+
+
+@given(traffic=st.lists(st.integers(min_value=1, max_value=40), min_size=2, max_size=2))
+def test_more_traffic_waits_longer(traffic: list[int]) -> None:
+    resources = queue_with_consumer({"ScalingConfig": {"MaximumConcurrency": 900}})
+    calm, busier = (waiting(resources, each) for each in sorted(traffic))
+    assert calm.utilisation <= busier.utilisation
+    assert calm.chance <= busier.chance
+    assert (calm.mean_wait or 0) <= (busier.mean_wait or 0)

@@ -3,6 +3,7 @@
     checked = limits(assembly)                          # worst headroom first
     prerequisites(checked)                              # the quotas to raise before it can be deployed at all
     first_to_break(capacity_of_fixed(assembly))         # the template as it is, with more and more people
+    queues(assembly)                                    # how long work waits, where servers are few
 
 The search takes any function from users to checked limits, so a caller may also synthesize anew at each size.
 
@@ -20,14 +21,16 @@ from math import isqrt
 
 from workbench.assembly import Assembly
 from workbench.errors import Misuse
-from workbench.review import registry
+from workbench.review import queueing, registry
 from workbench.review.cost import declared_users
 from workbench.review.numbers import shown, tidy
+from workbench.review.queueing import Queue, Station
 from workbench.review.room import NOT_DECLARED, Context, Limit, is_declared
 
 ACCOUNT = "account"
 MOST_USERS = 10**10
 TOLERANCE_PERCENT = 1
+TIGHTEST = 3
 
 
 @dataclass(frozen=True)
@@ -35,7 +38,8 @@ class Checked:
     """One ceiling and the load against it, both in `unit`; `headroom` is 1 − load ÷ quota.
 
     `idle_load` is what is left of the load with no traffic at all; `of_account` is true for a quota that AWS sets
-    for all that an account has in a region, and not for what the template itself makes room for.
+    for all that an account has in a region, and not for what the template itself makes room for. `advice` says how to
+    raise it, or what to redesign; `grade` how well its number is known, as in the quota book.
     """
 
     resource: str
@@ -50,6 +54,13 @@ class Checked:
     load_formula: str
     idle_load: Decimal = Decimal(0)
     of_account: bool = False
+    advice: str = ""
+    grade: str = "B"
+
+    @property
+    def utilisation(self) -> Decimal:
+        """Load ÷ quota, which with the headroom makes 1."""
+        return 1 - self.headroom
 
     @property
     def breaks(self) -> bool:
@@ -82,7 +93,8 @@ class Checked:
 class Break:
     """The smallest size found that goes over a limit. Without one, `users`, `resource` and `limit` are None.
 
-    `prerequisites` are the quotas taken as raised, checked at the smallest size that was looked at.
+    `prerequisites` are the quotas taken as raised, checked at the smallest size that was looked at. `advice` says how
+    to raise the limit that gives way, or what to redesign.
     """
 
     users: int | None
@@ -90,6 +102,34 @@ class Break:
     limit: str | None
     why: str
     prerequisites: tuple[Checked, ...] = ()
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """Work before servers that are few, in the busiest second. `chance` is that of waiting, or of being refused.
+
+    `mean_wait` and `p99_wait` are seconds, None where it is refused instead or where the queue grows without end;
+    it then grows by `growth` a second. `formula` says what λ, s and c are made of.
+    """
+
+    resource: str
+    work: str
+    servers: int
+    arrivals: Decimal
+    service_seconds: Decimal
+    utilisation: Decimal
+    refuses: bool
+    chance: Decimal
+    mean_wait: Decimal | None
+    p99_wait: Decimal | None
+    growth: Decimal
+    formula: str
+
+    @property
+    def grows(self) -> bool:
+        """Whether more arrives than the servers do."""
+        return not self.refuses and self.mean_wait is None
 
 
 def limits(assembly: Assembly, traffic: Decimal = Decimal(1)) -> list[Checked]:
@@ -112,6 +152,56 @@ def limits(assembly: Assembly, traffic: Decimal = Decimal(1)) -> list[Checked]:
 def prerequisites(checked: Iterable[Checked]) -> tuple[Checked, ...]:
     """The quotas of the account that must be raised before this is deployed, in the order of `checked`."""
     return tuple(each for each in checked if each.is_prerequisite)
+
+
+def tightest(checked: Iterable[Checked]) -> list[Checked]:
+    """The limits with the least headroom, of `checked` in any order."""
+    return sorted(checked, key=lambda each: each.headroom)[:TIGHTEST]
+
+
+def queues(assembly: Assembly, traffic: Decimal = Decimal(1)) -> list[Waiting]:
+    """Where work queues before servers of `assembly`, or is refused by them, as far as its rates are declared.
+
+    Raises `NotPriced` for what the review doesn't know, and `MalformedAssembly`.
+    """
+    registry.check(assembly)
+    rooms = registry.rooms()
+    context = Context(assembly, rooms, traffic)
+    stations = [
+        station
+        for resource in assembly.resources
+        if resource.type in rooms
+        for station in registry.ask(resource, rooms[resource.type].stations, context)
+    ]
+    return [_waiting(each) for each in stations if _is_known(each)]
+
+
+def _is_known(station: Station) -> bool:
+    figures = (station.arrivals, station.service_seconds)
+    return all(map(is_declared, figures)) and station.service_seconds.value > 0 and station.servers.value >= 1
+
+
+def _waiting(station: Station) -> Waiting:
+    queue = Queue(station.arrivals.value, station.service_seconds.value, int(station.servers.value))
+    refuses = station.refuses
+    mean, p99 = (None, None) if refuses else (queue.mean_wait, queue.wait(queueing.P99))
+    return Waiting(
+        resource=station.resource,
+        work=station.work,
+        servers=queue.servers,
+        arrivals=queue.arrivals,
+        service_seconds=queue.service,
+        utilisation=tidy(queue.utilisation),
+        refuses=refuses,
+        chance=tidy(queue.chance_to_be_refused if refuses else queue.chance_to_wait),
+        mean_wait=None if mean is None else tidy(mean),
+        p99_wait=None if p99 is None else tidy(p99),
+        growth=Decimal(0) if refuses else tidy(queue.growth),
+        formula=(
+            f"λ = {station.arrivals.formula}; s = {station.service_seconds.formula}; "
+            f"c = {station.servers.formula}"
+        ),
+    )
 
 
 def undeclared(assembly: Assembly) -> list[str]:
@@ -166,7 +256,14 @@ def _checked(limit: Limit, idle_load: Decimal, of_account: bool) -> Checked:
         load_formula=limit.load.formula,
         idle_load=idle_load,
         of_account=of_account,
+        advice=limit.advice or default_advice(limit),
+        grade=limit.grade,
     )
+
+
+def default_advice(limit: Limit) -> str:
+    """For a ceiling that the template sets, and whose room says nothing better: its formula names the property."""
+    return f"raise what the template gives {limit.resource}: {limit.quota.formula}"
 
 
 def capacity_of_fixed(assembly: Assembly) -> Callable[[int], list[Checked]]:
@@ -203,7 +300,7 @@ def first_to_break(
         below, size = size, min(size * factor, most)
     users = _refine(without, below, size)
     worst = _broken(without, users)[0]
-    return Break(users, worst.resource, worst.limit, worst.why, raised)
+    return Break(users, worst.resource, worst.limit, worst.why, raised, worst.advice)
 
 
 def _leaving_out(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from math import ceil
 
-from aws_cdk import ArnFormat, Duration, Fn, Stack, Token
+from aws_cdk import ArnFormat, Duration, Fn, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
@@ -116,7 +116,9 @@ class KafkaCluster(Construct):
                 )
             ),
         )
-        self._cluster.apply_removal_policy(stack.removal_policy)
+        # A cluster that stayed would hold the subnets, and the stack could never be deleted: in production
+        # the stack's termination protection stands before it.
+        self._cluster.apply_removal_policy(RemovalPolicy.DESTROY)
         self.cluster_arn = self._cluster.attr_arn
         self._topics: dict[str, msk.CfnTopic] = {}
         declare(

@@ -7,6 +7,7 @@ from math import ceil
 from aws_cdk import ArnFormat, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
 
@@ -15,6 +16,7 @@ from patterns.blueprint_stack import BlueprintStack
 from patterns.network import Client, Network
 from patterns.sizes import database_class
 from patterns.traffic import DatabaseTraffic, declare
+from workbench.workload import NEVER
 
 PORT = 5432
 MAJOR, VERSION = "17", "17.9"
@@ -27,7 +29,8 @@ class Postgres(Construct):
 
     RDS makes the master's password, keeps it in a secret and changes it every week; only the proxy reads it.
     A client comes with a token of its role (`allow`), by TLS, to `endpoint` and `port`, as the user `user`. The
-    storage grows by itself to twice what the load holds; log lines of statements over a second are kept.
+    storage grows by itself to twice what the load holds; log lines of statements over a second are kept, with the
+    instance, and what the proxy says for `log_retention`.
 
     Attributes: `instance` (for metrics), `proxy`, `endpoint`, `port`, `database_name`, `user`, `connections`.
     """
@@ -44,6 +47,7 @@ class Postgres(Construct):
         standby: bool | None = None,
         backup_days: int = 14,
         user: str = "service",
+        log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
@@ -70,6 +74,7 @@ class Postgres(Construct):
         )
         self.instance.connections.allow_from(self._proxy_group, ec2.Port.tcp(PORT), "the proxy")
         self.proxy = self._make_proxy(network)
+        self._log_the_proxy(log_retention)
         self.endpoint = self.proxy.attr_endpoint
         self._acknowledge(stack.is_production)
         declare(
@@ -174,6 +179,18 @@ class Postgres(Construct):
             ),
         )
         return proxy
+
+    def _log_the_proxy(self, retention: logs.RetentionDays) -> None:
+        """The log group that RDS would else make for the proxy, which no stack would delete and nothing would end."""
+        log = logs.LogGroup(
+            self,
+            "ProxyLog",
+            log_group_name=f"/aws/rds/proxy/{self.proxy.db_proxy_name}",
+            retention=retention,
+            removal_policy=BlueprintStack.around(self).removal_policy,
+        )
+        declare(log, ingested_gb_per_month=NEVER.per_month)  # warnings and worse
+        self.proxy.node.add_dependency(log)
 
     def _acknowledge(self, production: bool) -> None:
         acknowledge(

@@ -3,7 +3,8 @@
 Exit codes: 0 well, 1 a finding (a step failed, over budget, interrupted), 2 misuse. With `--json`, stdout
 carries one JSON document and nothing else; progress and errors go to stderr.
 
-One module a command, each with a function `command`; what is slow to import is imported inside it.
+One module a command, each with a function `command`, or an `app` where there are several; what is slow to import
+is imported inside it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import typer
 from typer._click.exceptions import ClickException
 
-from workbench.cli import capacity, cost, diagram, dry_run, iam, list_, new, play, show
+from workbench.cli import capacity, cost, diagram, dry_run, iam, leftovers, list_, new, play, prices, show
 from workbench.errors import BlueprintError
 
 INTERRUPTED = 130  # what typer makes of Ctrl-C
@@ -29,6 +30,7 @@ COMMANDS: dict[str, Callable[..., Any]] = {
     "iam": iam.command,
     "cost": cost.command,
     "capacity": capacity.command,
+    "leftovers": leftovers.command,
     "diagram": diagram.command,
     "new": new.command,
 }
@@ -41,6 +43,7 @@ app = typer.Typer(
 )
 for name, command in COMMANDS.items():
     app.command(name)(command)
+app.add_typer(prices.app, name="prices")
 
 
 def main() -> None:

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from workbench.errors import NotPriced
 from workbench.review.free_tier import allowances
 from workbench.review.prices import FOLDER, GRADES, HOME, Price, PriceBook, Tier, known_regions
-from workbench.review.quotas import quotas
 
 pytestmark = pytest.mark.fast
 
@@ -182,11 +181,3 @@ def test_the_tiers_agree_with_counting_each_price_change_from_its_bound(quantity
 def test_more_never_costs_less(quantities: list[Decimal], key: str) -> None:
     less, more = sorted(quantities)
     assert BOOK[key].cost(less) <= BOOK[key].cost(more)
-
-
-@pytest.mark.parametrize("key", sorted(quotas()))
-def test_every_quota_has_a_page_of_aws_and_a_day(key: str) -> None:
-    quota = quotas()[key]
-    assert quota.value > 0
-    assert quota.source.startswith("https://docs.aws.amazon.com/")
-    assert quota.as_of == "2026-11-20"

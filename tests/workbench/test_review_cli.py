@@ -168,13 +168,38 @@ def test_a_resource_is_explained_to_the_dollar(folder: Path, capsys: pytest.Capt
 
 def test_the_capacity_document_keeps_its_contract(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     found = document(capsys, "capacity", "--assembly", str(folder))
-    assert set(found) == {"name", "stage", "sizes", "prerequisites", "first_to_break"}
+    assert set(found) == {
+        "name",
+        "stage",
+        "sizes",
+        "queues",
+        "not_checked",
+        "prerequisites",
+        "first_to_break",
+    }
     assert found["prerequisites"] == []
+    fields = {
+        "resource",
+        "limit",
+        "unit",
+        "quota",
+        "load",
+        "utilisation",
+        "headroom",
+        "adjustable",
+        "advice",
+        "quota_formula",
+        "load_formula",
+        "source",
+        "grade",
+    }
     for each in found["sizes"]["1000"]:
-        assert set(each) == {"resource", "limit", "quota", "load", "headroom", "adjustable", "source"}
-        for number in ("quota", "load", "headroom"):
+        assert set(each) == fields
+        for number in ("quota", "load", "utilisation", "headroom"):
             assert PLAIN.fullmatch(each[number]), each
-    assert set(found["first_to_break"]) == {"users", "resource", "limit", "why"}
+        assert Decimal(each["utilisation"]) + Decimal(each["headroom"]) == 1
+        assert each["advice"]
+    assert set(found["first_to_break"]) == {"users", "resource", "limit", "why", "advice"}
     assert 2_000_000 < found["first_to_break"]["users"] <= 2_020_200
 
 

@@ -15,6 +15,7 @@ from workbench.errors import NotPriced
 from workbench.review import machines
 from workbench.review.cost import price
 from workbench.review.prices import PriceBook
+from workbench.review.quotas import quotas
 from workbench.review.resources.aws_eks_cluster import SUPPORT
 
 pytestmark = pytest.mark.fast
@@ -148,7 +149,7 @@ def test_detailed_monitoring_is_seven_metrics_an_instance() -> None:
         ({"InstanceType": {"Fn::ImportValue": "x"}}, "InstanceType"),
         ({"InstanceType": "u-6tb1.metal"}, "no price"),
         ({"Tenancy": "dedicated"}, "dedicated"),
-        ({"InstanceMarketOptions": {"MarketType": "spot"}}, "spot"),
+        ({"InstanceMarketOptions": {"MarketType": "capacity-block"}}, "capacity-block"),
         ({"InstanceRequirements": {"VCpuCount": {"Min": 2}}}, "choose the type"),
         ({"ImageId": "{{resolve:ssm:/aws/service/ami-windows-latest/x}}"}, "windows"),
         ({"BlockDeviceMappings": [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "s"}}]}, "VolumeSize"),
@@ -245,16 +246,28 @@ def test_a_group_that_grows_pays_for_the_addresses_of_the_instances_it_adds() ->
     assert found["Public addresses (IPv4, as load grows)"] == Decimal("3.65")
 
 
-def test_a_group_of_several_types_or_of_spot_is_refused() -> None:
+def test_a_group_of_several_types_or_of_spot_pays_the_dearest_on_demand_at_most() -> None:
     by = {"LaunchTemplateSpecification": {"LaunchTemplateId": {"Ref": "Template"}}}
     spot = {"LaunchTemplate": by, "InstancesDistribution": {"OnDemandPercentageAboveBaseCapacity": 50}}
-    several = {"LaunchTemplate": {**by, "Overrides": [{"InstanceType": "a"}, {"InstanceType": "b"}]}}
-    for mixed, word in ((spot, "spot"), (several, "choose among types")):
-        with pytest.raises(NotPriced, match=word):
-            sum_of({"Template": template(), "Web": group(1, 2, {"MixedInstancesPolicy": mixed})})
-    one = {"LaunchTemplate": {**by, "Overrides": [{"InstanceType": "m7g.large"}]}}
-    resources = {"Template": template(), "Web": group(1, 1, {"MixedInstancesPolicy": one})}
+    resources = {"Template": template(), "Web": group(2, 2, {"MixedInstancesPolicy": spot})}
+    assert dollars(resources)["Instances (t4g.small)"] == Decimal("24.528")  # 2 × 730 h × $0.0168
+    assert warnings(resources) == (
+        "Web: the price of Spot moves; on demand, which is counted, is its ceiling",
+    )
+    types = [{"InstanceType": "m7g.large"}, {"InstanceType": "c7g.large"}]
+    several = {"LaunchTemplate": {**by, "Overrides": types}}
+    resources = {"Template": template(), "Web": group(1, 1, {"MixedInstancesPolicy": several})}
     assert dollars(resources)["Instances (m7g.large)"] == Decimal("59.568")  # 730 h × $0.0816
+    assert warnings(resources) == ("Web: EC2 chooses among instance types; the dearest is counted",)
+    one = {"LaunchTemplate": {**by, "Overrides": types[:1]}}
+    resources = {"Template": template(), "Web": group(1, 1, {"MixedInstancesPolicy": one})}
+    assert dollars(resources)["Instances (m7g.large)"] == Decimal("59.568")
+    assert warnings(resources) == ()
+    weighed = {
+        "LaunchTemplate": {**by, "Overrides": [{"InstanceType": "m7g.large", "WeightedCapacity": "2"}]}
+    }
+    with pytest.raises(NotPriced, match="WeightedCapacity"):
+        sum_of({"Template": template(), "Web": group(1, 1, {"MixedInstancesPolicy": weighed})})
 
 
 def test_a_group_whose_template_is_elsewhere_is_refused() -> None:
@@ -281,8 +294,10 @@ def test_the_vcpus_of_the_account_are_those_that_the_peak_needs() -> None:
 def test_x86_and_gp2_are_warned_of_with_the_prices_of_what_is_cheaper() -> None:
     slow = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp2"}}]
     assert warnings({"It": instance(InstanceType="m7i.large", BlockDeviceMappings=slow)}) == (
-        "It: gp2 costs $0.10 a GB and gp3, which is faster, $0.08",
-        "It: m7i.large is x86 and costs $0.1008 an hour; m7g.large, on Graviton, costs $0.0816",
+        "It: gp2 costs $0.10 a GB and gp3, which is faster, $0.08: $0.16 a month less for 8 GB",
+        # 730 h × $0.0192
+        "It: m7i.large is x86 and costs $0.1008 an hour; m7g.large, on Graviton, costs $0.0816: "
+        "$14.02 a month less",
     )
     assert warnings({"It": instance()}) == ()
 
@@ -295,7 +310,7 @@ def test_the_warning_of_gp2_says_what_the_price_book_does(monkeypatch: pytest.Mo
     )
     slow = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp2"}}]
     [warning] = warnings({"It": instance(BlockDeviceMappings=slow)})
-    assert warning == "It: gp2 costs $0.12 a GB and gp3, which is faster, $0.08"
+    assert warning == "It: gp2 costs $0.12 a GB and gp3, which is faster, $0.08: $0.36 a month less for 8 GB"
 
 
 def test_a_graviton_type_is_never_called_x86(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -309,11 +324,11 @@ def test_a_graviton_type_is_never_called_x86(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.mark.parametrize("key", sorted(key for key in PriceBook.load() if key.startswith("ec2.linux.")))
-def test_every_priced_type_has_vcpus_and_is_standard(key: str) -> None:
+def test_every_priced_type_has_vcpus_and_a_quota_that_counts_them(key: str) -> None:
     [resource_] = assembly({"It": instance()}).resources
     kind = key.removeprefix("ec2.linux.")
     assert machines.processors(resource_, kind) >= 1
-    assert machines.is_standard(resource_, kind)
+    assert f"ec2.{machines.family(resource_, kind)}_vcpus" in quotas()
 
 
 # Kubernetes
@@ -360,8 +375,7 @@ def test_support_ends_in_the_order_of_versions() -> None:
         ({"Version": "1.29"}, "past its extended support"),
         ({"Version": "1.30"}, "ended on 2026-07-23"),
         ({"Version": {"Fn::ImportValue": "x"}}, "known only at deployment"),
-        ({"ComputeConfig": {"Enabled": True, "NodePools": ["general-purpose"]}}, "Auto Mode"),
-        ({"ControlPlaneScalingConfig": {"Tier": "tier-xl"}}, "larger control plane"),
+        ({"ControlPlaneScalingConfig": {"Tier": "tier-32xl"}}, "tier-32xl"),
         ({"RemoteNetworkConfig": {"RemoteNodeNetworks": []}}, "hybrid"),
     ],
 )
@@ -426,8 +440,7 @@ def test_nodes_take_their_type_from_a_launch_template_too() -> None:
 @pytest.mark.parametrize(
     ("properties", "word"),
     [
-        ({"CapacityType": "SPOT"}, "SPOT"),
-        ({"InstanceTypes": ["m7g.large", "m6g.large"]}, "choose among types"),
+        ({"CapacityType": "CAPACITY_BLOCK"}, "CAPACITY_BLOCK"),
         ({"AmiType": "WINDOWS_CORE_2022_x86_64"}, "Windows"),
         ({"LaunchTemplate": {"Id": "lt-1"}}, "not in this assembly"),
     ],
@@ -435,6 +448,15 @@ def test_nodes_take_their_type_from_a_launch_template_too() -> None:
 def test_nodes_of_another_price_are_refused(properties: dict[str, Any], word: str) -> None:
     with pytest.raises(NotPriced, match=word):
         sum_of({"Nodes": nodes(properties)})
+
+
+def test_nodes_on_spot_or_of_several_types_pay_the_dearest_on_demand_at_most() -> None:
+    made = {"Nodes": nodes({"CapacityType": "SPOT", "InstanceTypes": ["m6g.large", "m7g.large"]})}
+    assert dollars(made)["Instances (m7g.large)"] == Decimal("178.704")  # 3 × 730 h × $0.0816
+    assert warnings(made) == (
+        "Nodes: the price of Spot moves; on demand, which is counted, is its ceiling",
+        "Nodes: EC2 chooses among instance types; the dearest is counted",
+    )
 
 
 @pytest.mark.parametrize(
@@ -515,7 +537,7 @@ def test_a_service_on_instances_costs_nothing_by_itself() -> None:
 @pytest.mark.parametrize(
     ("made", "word"),
     [
-        (service({"CapacityProviderStrategy": [{"CapacityProvider": "FARGATE_SPOT"}]}), "Spot"),
+        (service({"VolumeConfigurations": [{"ManagedEBSVolume": {"RoleArn": "x"}}]}), "SizeInGiB"),
         (service({"TaskDefinition": "family:1"}), "not in this assembly"),
     ],
 )

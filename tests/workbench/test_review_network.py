@@ -84,8 +84,8 @@ def test_an_interface_endpoint_pays_in_every_zone_and_a_gateway_never() -> None:
     ("made", "word"),
     [
         (
-            resource("AWS::EC2::VPCEndpoint", {"VpcEndpointType": "GatewayLoadBalancer"}),
-            "GatewayLoadBalancer",
+            resource("AWS::EC2::VPCEndpoint", {"VpcEndpointType": "ServiceNetwork"}),
+            "ServiceNetwork",
         ),
         (resource("AWS::EC2::VPCEndpoint", processed_gb_per_month=1), "a gateway is free"),
         (
@@ -213,10 +213,10 @@ def test_a_load_balancer_whose_load_nobody_declared_says_so_and_keeps_its_floor(
 
 
 @pytest.mark.parametrize(
-    "properties", [{"Type": "gateway"}, {"MinimumLoadBalancerCapacity": {"CapacityUnits": 100}}]
+    "properties", [{"Type": "classic"}, {"MinimumLoadBalancerCapacity": {"CapacityUnits": 100}}]
 )
 def test_a_load_balancer_of_another_price_is_refused(properties: dict[str, Any]) -> None:
-    with pytest.raises(NotPriced, match=r"Demo/Front .*(gateway|MinimumLoadBalancerCapacity)"):
+    with pytest.raises(NotPriced, match=r"Demo/Front .*(classic|MinimumLoadBalancerCapacity)"):
         sum_of({"Front": balancer(properties)})
 
 

@@ -7,16 +7,23 @@ Facts: https://aws.amazon.com/rds/aurora/pricing/
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import rds, zones
 from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, number, one_of, refuse
+from workbench.review.quotas import Quota, by_size
+from workbench.review.room import Context, CostLine, Limit, number, one_of, refuse, setting
 from workbench.workload import Figure
 
 SERVERLESS = "db.serverless"
 ENGINE = "aurora-postgresql"
+
+_CONNECTIONS = "aurora.serverless_connections"
+# With a minimum capacity of up to 0.5, a serverless member takes no more than 2,000 connections.
+_SMALL_ACUS, _MOST_OF_SMALL = Decimal("0.5"), Decimal(2_000)
 
 
 def kind(cluster: Resource) -> str:
@@ -47,6 +54,37 @@ def member_lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     key = f"aurora.postgresql.{kind(cluster)}.{machine}"
     yield from rds.hours_of_all(zones.always(1, "instance"), machine, key)
     yield from rds.extended_support(cluster, rds.processors(resource))
+
+
+def connections(member: Resource, context: Context) -> Quota | None:
+    """What a serverless member holds open, by the most capacity that it may have; None where that isn't known."""
+    cluster = context.target(member, member.properties.get("DBClusterIdentifier"))
+    settings: dict[str, Any] = (
+        cluster.properties.get("ServerlessV2ScalingConfiguration") or {} if cluster else {}
+    )
+    if cluster is None or settings.get("MaxCapacity") is None:
+        return None
+    most = number(cluster, settings["MaxCapacity"], "MaxCapacity")
+    known = [quota for size, quota in by_size(_CONNECTIONS).items() if Decimal(size) <= most]
+    if not known:
+        return None
+    found = max(known, key=lambda quota: quota.value)
+    small = number(cluster, settings.get("MinCapacity"), "MinCapacity", default=0) <= _SMALL_ACUS
+    return replace(found, value=min(found.value, _MOST_OF_SMALL)) if small else found
+
+
+def peak_capacity(cluster: Resource, context: Context) -> Iterator[Limit]:
+    """`peak_acus` against the most that each serverless member may have."""
+    settings: dict[str, Any] = cluster.properties.get("ServerlessV2ScalingConfiguration") or {}
+    if "peak_acus" not in cluster.workload or settings.get("MaxCapacity") is None:
+        return
+    most = number(cluster, settings["MaxCapacity"], "MaxCapacity")
+    ceiling, name = context.quota("aurora.acu_max"), context.name_of(cluster)
+    advice = ceiling.how
+    if most < ceiling.value:
+        advice = setting(name, f"MaxCapacity (up to {shown(ceiling.value)})")
+    load, quota = context.derive(cluster, "peak_acus"), constant(most, f"{shown(most)} ACU (MaxCapacity)")
+    yield Limit(name, "Capacity of a member", "ACU", quota, load, True, ceiling.source, advice, ceiling.grade)
 
 
 def capacity(cluster: Resource, context: Context) -> tuple[Figure, Figure] | None:

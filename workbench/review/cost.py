@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 
-from workbench.assembly import Assembly, Resource
+from workbench.assembly import LARGEST_FIGURE, Assembly, Resource, Stack
 from workbench.errors import MalformedAssembly, NotPriced
 from workbench.review import free_tier, registry
-from workbench.review.numbers import MONEY_STEP, plain, shown, tidy
+from workbench.review.numbers import MONEY_STEP, MOST_DOLLARS, plain, shown, tidy
 from workbench.review.prices import HOME, Price, PriceBook, known_regions
 from workbench.review.room import Context, CostLine, is_declared
-from workbench.review.unpriced import unpriced_type
+from workbench.review.unpriced import why_unpriced
 from workbench.workload import HOURS_PER_MONTH
 
 
@@ -60,6 +60,7 @@ class Bill:
     """What an assembly costs a month, in dollars. `idle_usd` is what it costs when nobody comes.
 
     `users` is what the template says it is made for (None where it doesn't); the bill is of `traffic` times theirs.
+    `stacks` are what the stacks are called that resources are named with where there are several.
     """
 
     lines: tuple[BillLine, ...]
@@ -72,6 +73,7 @@ class Bill:
     traffic: Decimal = Decimal(1)
     free_tier: tuple[free_tier.Taken, ...] = ()
     requests_per_month: Decimal | None = None
+    stacks: tuple[str, ...] = ()
 
     @property
     def free_usd(self) -> Decimal:
@@ -88,6 +90,11 @@ class Bill:
         """The line that costs most; None when nothing costs anything."""
         paid = [line for line in self.lines if line.monthly_usd]
         return max(paid, key=lambda line: line.monthly_usd, default=None)
+
+    @property
+    def made_for(self) -> int | None:
+        """The users whose traffic it is of, as a whole number; None where their number isn't known."""
+        return None if self.users is None else int(tidy(self.users * self.traffic).to_integral_value())
 
     @property
     def per_user_usd(self) -> Decimal | None:
@@ -107,15 +114,26 @@ class Bill:
 
 
 def _declared_requests(assembly: Assembly) -> Decimal | None:
-    said = declared(assembly).get("requests_per_month")
+    """What the users of all its blueprints do in a month; None where one doesn't say."""
+    requests = [_requests(stack) for stack in _speaking(assembly)]
+    known = [each for each in requests if each is not None]
+    return sum(known, Decimal(0)) if known and len(known) == len(requests) else None
+
+
+def _requests(stack: Stack) -> Decimal | None:
+    said = stack.metadata["Workload"].get("requests_per_month")
     if said is None:
         return None
     try:
-        return Decimal(str(said))
+        requests = Decimal(str(said))
     except InvalidOperation:
+        requests = Decimal("NaN")
+    if not (requests.is_finite() and 0 <= requests <= LARGEST_FIGURE):
         raise MalformedAssembly(
-            f"Metadata.Workload.requests_per_month must be a number; got {said!r}"
-        ) from None
+            f"{stack.template_file}: Metadata.Workload.requests_per_month must be a number from 0 to 10^18; "
+            f"got {said!r}"
+        )
+    return requests
 
 
 Books = Callable[[str], PriceBook]
@@ -150,6 +168,7 @@ def price(
         traffic=traffic,
         requests_per_month=_declared_requests(assembly),
         free_tier=tuple(free_tier.taken(ledger.used)) if with_free_tier else (),
+        stacks=tuple(assembly.label(stack) for stack in assembly.stacks),
     )
 
 
@@ -165,13 +184,25 @@ def _check_regions(assembly: Assembly, region: str | None) -> None:
             )
 
 
-def declared(assembly: Assembly) -> dict[str, object]:
-    """What the assembly says of itself, `{"blueprint", "users", "stage"}`; empty for a foreign one."""
+def _speaking(assembly: Assembly) -> list[Stack]:
+    """The stacks that say something of themselves, one a blueprint: the first."""
+    found: dict[object, Stack] = {}
     for stack in assembly.stacks:
         said = stack.metadata.get("Workload")
         if isinstance(said, dict):
-            return said
-    return {}
+            found.setdefault(str(said.get("blueprint")), stack)
+    return list(found.values())
+
+
+def declared(assembly: Assembly) -> dict[str, object]:
+    """What the assembly says of itself, `{"blueprint", "users", "stage"}`; empty for a foreign one.
+
+    Where it is of several blueprints, their names stand beside each other, and the rest is the first one's.
+    """
+    said: list[dict[str, object]] = [stack.metadata["Workload"] for stack in _speaking(assembly)]
+    if len(said) < 2:
+        return said[0] if said else {}
+    return {**said[0], "blueprint": ", ".join(str(each.get("blueprint")) for each in said)}
 
 
 def declared_users(assembly: Assembly) -> int | None:
@@ -179,8 +210,11 @@ def declared_users(assembly: Assembly) -> int | None:
     users = declared(assembly).get("users")
     if users is None:
         return None
-    if not isinstance(users, int) or users < 1:
-        raise MalformedAssembly(f"Metadata.Workload.users must be a whole number, at least 1; got {users!r}")
+    if isinstance(users, bool) or not isinstance(users, int) or not 1 <= users <= LARGEST_FIGURE:
+        file = _speaking(assembly)[0].template_file
+        raise MalformedAssembly(
+            f"{file}: Metadata.Workload.users must be a whole number, at least 1 and at most 10^18; got {users!r}"
+        )
     return users
 
 
@@ -191,7 +225,7 @@ class _Ledger:
         self._context = Context(assembly, registry.rooms(), traffic)
         self._found: list[tuple[Resource, CostLine, _Account]] = []
         self.unpriced: list[Unpriced] = []
-        accounts: dict[tuple[str, str], _Account] = {}
+        accounts: dict[free_tier.Used, _Account] = {}
         for resource, line in _cost_lines(assembly, self._context):
             place = region or resource.stack.region
             try:
@@ -202,9 +236,11 @@ class _Ledger:
                 why = f"{line.component}: the price {line.price_key!r} is not known in {place}"
                 self.unpriced.append(Unpriced(self._context.name_of(resource), resource.type, why))
                 continue
-            key = (free_tier.ACCOUNT if price.is_global else place, line.price_key)
+            owner = resource.stack.top.account or ""
+            key = (owner, free_tier.EVERYWHERE if price.is_global else place, line.price_key)
             account = accounts.setdefault(key, _Account(price))
             account.whole += line.quantity.value
+            check_dollars(resource, line, account.dollars)
             self._found.append((resource, line, account))
         self.used = {key: (account.price, account.whole) for key, account in accounts.items()}
 
@@ -214,6 +250,15 @@ class _Ledger:
             account.bill(self._context.name_of(resource), resource.type, line)
             for resource, line, account in self._found
         ]
+
+
+def check_dollars(resource: Resource, line: CostLine, dollars: Decimal) -> None:
+    """Raise `MalformedAssembly` where what `line` adds to comes to more `dollars` than anybody has."""
+    if dollars > MOST_DOLLARS:
+        raise MalformedAssembly(
+            f"{resource.stack.template_file}: Resources.{resource.logical_id}.Metadata.Workload: {line.component} "
+            f"would cost more than 10^15 dollars a month, for {line.quantity.formula}"
+        )
 
 
 def _cost_lines(assembly: Assembly, context: Context) -> Iterator[tuple[Resource, CostLine]]:
@@ -231,11 +276,14 @@ class _Account:
         self.whole = Decimal(0)
         self._seen = Decimal(0)
 
+    @property
+    def dollars(self) -> Decimal:
+        """What all of it comes to."""
+        return self.price.cost(self.whole)
+
     def bill(self, name: str, resource_type: str, line: CostLine) -> BillLine:
         """The next line, at its share."""
-        unit_price = (
-            tidy(self.price.cost(self.whole) / self.whole) if self.whole else self.price.tiers[0].price
-        )
+        unit_price = tidy(self.dollars / self.whole) if self.whole else self.price.tiers[0].price
         return BillLine(
             resource=name,
             type=resource_type,
@@ -258,7 +306,7 @@ class _Account:
         return self._due() - before
 
     def _due(self) -> Decimal:
-        exact = self.price.cost(self.whole) * self._seen / self.whole if self.whole else Decimal(0)
+        exact = self.dollars * self._seen / self.whole if self.whole else Decimal(0)
         return exact.quantize(MONEY_STEP)
 
 
@@ -278,7 +326,7 @@ def _sum(lines: Iterable[BillLine]) -> Decimal:
 
 def _unpriced(assembly: Assembly, context: Context) -> Iterator[Unpriced]:
     for resource in assembly.resources:
-        why = None if resource.type in context.rooms else unpriced_type(resource.type)
+        why = None if resource.type in context.rooms else why_unpriced(resource)
         if why is not None:
             yield Unpriced(context.name_of(resource), resource.type, why)
 

@@ -7,14 +7,16 @@ Each way is a function from users to dollars a month, such as the bill of the te
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
+from itertools import pairwise
 from math import isqrt
 
+from workbench.review.numbers import rounded
+
 TOLERANCE_PERCENT = 1
-_STEPS_A_DECADE = 2
 
 Cost = Callable[[int], Decimal]
 
@@ -33,15 +35,19 @@ def cheapest(ways: Mapping[str, Cost], users: int) -> str:
     return min(ways, key=lambda way: ways[way](users))
 
 
-def crossings(ways: Mapping[str, Cost], *, fewest: int, most: int) -> list[Crossing]:
+def crossings(
+    ways: Mapping[str, Cost], *, fewest: int, most: int, also: Iterable[int] = ()
+) -> list[Crossing]:
     """Every size between `fewest` and `most` users at which another way becomes the cheapest.
 
-    Looked for twice a decade: two changes that lie closer together than that, and undo each other, are not seen.
+    Looked for once a decade, and at the sizes `also`: two changes that lie closer together than that, and undo each
+    other, are not seen.
     """
     best = cache(lambda users: cheapest(ways, users))
-    sizes = _ladder(fewest, most)
+    sizes = sorted({*_ladder(fewest, most), *also})
     found = []
-    for low, high in zip(sizes, sizes[1:], strict=False):
+    for size, high in pairwise(sizes):
+        low = size
         while best(low) != best(high):
             users = _first_other(best, low, high)
             found.append(Crossing(users, best(low), best(users)))
@@ -49,12 +55,20 @@ def crossings(ways: Mapping[str, Cost], *, fewest: int, most: int) -> list[Cross
     return found
 
 
+def sentence(what: str, costs: Mapping[str, Sequence[tuple[int, Decimal]]], found: Sequence[Crossing]) -> str:
+    """`counters: on_demand is the cheapest at first; provisioned is the cheapest from about 31,000 users on.`"""
+    if not found:
+        way = min(costs, key=lambda way: costs[way][0][1])
+        return f"{what}: {way} is the cheapest at every size that was looked at."
+    words = [f"{each.then} is the cheapest from about {rounded(each.users)} users on" for each in found]
+    return f"{what}: {found[0].before} is the cheapest at first; {', then '.join(words)}."
+
+
 def _ladder(fewest: int, most: int) -> list[int]:
-    """`fewest` times 1, √10, 10 … up to `most`, which is the last."""
-    sizes, step = [], 0
-    while (size := round(fewest * 10 ** (step / _STEPS_A_DECADE))) < most:
-        sizes.append(size)
-        step += 1
+    """`fewest`, ten times that, and so on up to `most`, which is the last."""
+    sizes = [fewest]
+    while sizes[-1] * 10 < most:
+        sizes.append(sizes[-1] * 10)
     return [*sizes, most]
 
 

@@ -6,12 +6,13 @@ found.monthly_usd, [change.resource for change in found.changes]
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from workbench.review.cost import Bill, BillLine, Unpriced
+from workbench.review.cost import Bill, Unpriced
 
+FREE_TIER = "Free tier"
 Key = tuple[str, str, str]
 
 
@@ -37,7 +38,8 @@ class Change:
 class Difference:
     """All that differs, the largest change first; both empty where nothing does.
 
-    `unpriced` are resources that are new and not priced: what they cost is in no sum.
+    `unpriced` are resources that are new and not priced: what they cost is in no sum. What the free tier takes off,
+    where the bills were asked to count it, is a change like any other.
     """
 
     before: Bill
@@ -48,7 +50,7 @@ class Difference:
     @property
     def monthly_usd(self) -> Decimal:
         """Dollars a month more; below zero where it became cheaper."""
-        return self.after.monthly_usd - self.before.monthly_usd
+        return self.after.payable_usd - self.before.payable_usd
 
     @property
     def idle_usd(self) -> Decimal:
@@ -57,19 +59,37 @@ class Difference:
 
 
 def difference(before: Bill, after: Bill) -> Difference:
-    """What changes from `before` to `after`; lines are the same by resource, component and unit."""
-    changes = sorted(_changes(before, after), key=lambda each: (-abs(each.delta_usd), each.resource))
-    known = {(each.resource, each.type, each.why) for each in before.unpriced}
+    """What changes from `before` to `after`; lines are the same by resource, component and unit.
+
+    A bill of one stack names its resources without it, one of several with it: where only one of the two is of
+    several, those of the other get the name of its stack too, so that a second stack is not a change of the first.
+    """
+    several = len(before.stacks) > 1 or len(after.stacks) > 1
+    was, now = (_named(bill) if several else bill for bill in (before, after))
+    changes = sorted(_changes(was, now), key=lambda each: (-abs(each.delta_usd), each.resource))
+    known = {(each.resource, each.type, each.why) for each in was.unpriced}
     return Difference(
-        before,
-        after,
+        was,
+        now,
         tuple(changes),
-        tuple(each for each in after.unpriced if (each.resource, each.type, each.why) not in known),
+        tuple(each for each in now.unpriced if (each.resource, each.type, each.why) not in known),
+    )
+
+
+def _named(bill: Bill) -> Bill:
+    """`bill` with the name of the stack before that of each resource, where it has a single stack."""
+    if len(bill.stacks) != 1:
+        return bill
+    above = bill.stacks[0]
+    return replace(
+        bill,
+        lines=tuple(replace(each, resource=f"{above}/{each.resource}") for each in bill.lines),
+        unpriced=tuple(replace(each, resource=f"{above}/{each.resource}") for each in bill.unpriced),
     )
 
 
 def _changes(before: Bill, after: Bill) -> Iterator[Change]:
-    old, new = _by_key(before.lines), _by_key(after.lines)
+    old, new = _by_key(before), _by_key(after)
     for key in dict.fromkeys([*old, *new]):
         was, now = old.get(key), new.get(key)
         if was is None or now is None or (was.monthly_usd, was.quantity) != (now.monthly_usd, now.quantity):
@@ -99,11 +119,15 @@ class _Sum:
     quantity: Decimal = Decimal(0)
 
 
-def _by_key(lines: Iterable[BillLine]) -> dict[Key, _Sum]:
+def _by_key(bill: Bill) -> dict[Key, _Sum]:
     found: dict[Key, _Sum] = {}
-    for line in lines:
+    for line in bill.lines:
         key = (line.resource, line.component, line.unit)
         whole = found.setdefault(key, _Sum(line.resource, line.type, line.component, line.unit))
         whole.monthly_usd += line.monthly_usd
         whole.quantity += line.quantity
+    for each in bill.free_tier:
+        unit = each.allowance.unit
+        key = (FREE_TIER, each.allowance.name, unit)
+        found[key] = _Sum(FREE_TIER, "", each.allowance.name, unit, -each.usd, each.quantity)
     return found

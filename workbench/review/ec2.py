@@ -1,26 +1,27 @@
 """What instances have in common, alone, in a group or under a cluster: hours, volumes, addresses, the quota.
 
-Priced as Linux on demand; spot, dedicated hosts and paid operating systems are refused. Surplus CPU credits of
-the T families are not counted. An instance whose template names no root volume has that of Amazon Linux 2023,
-8 GB of gp3. Facts: https://aws.amazon.com/ec2/pricing/on-demand/ , https://aws.amazon.com/ebs/pricing/ and
-"Instance purchasing and quotas", https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
+Priced as Linux on demand, which is also the most that Spot costs; of several types that EC2 may choose from, the
+dearest is counted. Dedicated hosts and paid operating systems are refused. An instance whose template names no root
+volume has that of Amazon Linux 2023, 8 GB of gp3. Facts: https://aws.amazon.com/ec2/pricing/on-demand/ ,
+https://aws.amazon.com/ebs/pricing/ and "Instance purchasing and quotas",
+https://docs.aws.amazon.com/ec2/latest/instancetypes/ec2-instance-quotas.html
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
-from workbench.assembly import Resource, Unresolved
+from workbench.assembly import Resource, Stack, Unresolved
 from workbench.review import machines, zones
 from workbench.review.floor import HOURS, Grown, at_peak
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.prices import PriceBook
-from workbench.review.room import Context, CostLine, Limit, number, one_of, refuse, sum_declared, text
+from workbench.review.room import Context, CostLine, Limit, Usage, number, one_of, refuse, sum_declared, text
 from workbench.workload import Figure
 
 # Detailed monitoring sends these metrics of each instance, at the price of custom ones.
@@ -57,7 +58,7 @@ class Machine:
     """What one instance is made of.
 
     `asks_for_address` is None where the subnet decides whether it gets a public one; `subnets` are those that its
-    network interfaces name.
+    network interfaces name. `is_one_of_several` types that EC2 chooses from, the dearest.
     """
 
     type: str
@@ -65,6 +66,8 @@ class Machine:
     is_monitored_in_detail: bool
     asks_for_address: bool | None
     subnets: tuple[Any, ...]
+    is_spot: bool = False
+    is_one_of_several: bool = False
 
 
 def volume(resource: Resource, settings: Mapping[str, Any], size_key: str, kind_key: str) -> Volume:
@@ -114,14 +117,15 @@ def machine(holder: Resource, settings: Mapping[str, Any]) -> Machine:
         detailed,
         any(each is True for each in asked) if asked else None,
         tuple(each["SubnetId"] for each in interfaces if each.get("SubnetId")),
+        is_spot=(settings.get("InstanceMarketOptions") or {}).get("MarketType") == "spot",
     )
 
 
 def _refuse_special(holder: Resource, settings: Mapping[str, Any]) -> None:
     if settings.get("InstanceRequirements"):
         raise refuse(holder, "InstanceRequirements let EC2 choose the type")
-    if settings.get("InstanceMarketOptions"):
-        raise refuse(holder, "InstanceMarketOptions ask for spot instances, whose price moves")
+    market = (settings.get("InstanceMarketOptions") or {}).get("MarketType", "spot")
+    one_of(holder, market, "MarketType", ("spot",))
     placement = settings.get("Placement") or {}
     if (settings.get("Tenancy") or placement.get("Tenancy") or "default") != "default":
         raise refuse(holder, "its tenancy is dedicated")
@@ -136,7 +140,8 @@ def _image(holder: Resource, value: Any) -> str:
     """The image, or the name of the public parameter that tells it."""
     if isinstance(value, Unresolved):
         parameter = json.loads(value.text).get("Ref")
-        declared = holder.stack.template.get("Parameters", {}).get(parameter) or {}
+        stack = value.stack if isinstance(value.stack, Stack) else holder.stack
+        declared = stack.template.get("Parameters", {}).get(parameter) or {}
         return str(declared.get("Default", value))
     return str(value)
 
@@ -163,6 +168,24 @@ def machine_lines(fleet: Grown, each: Machine) -> Iterator[CostLine]:
         )
 
 
+# How a T type pays above what its size earns, where nobody tells it not to.
+CREDITS = {
+    "surplus_vcpu_hours_per_month": Usage(
+        "vCPU-hours", "T types: what they use above the CPU credits that they earn, if anything"
+    )
+}
+
+
+def credit_lines(resource: Resource, context: Context, each: Machine) -> Iterator[CostLine]:
+    """Surplus CPU credits of a T type, which is unlimited by default, where they are declared."""
+    key = "surplus_vcpu_hours_per_month"
+    if key in resource.workload:
+        if not each.type.startswith("t"):
+            raise refuse(resource, f"{key} is declared, and a {each.type} has no CPU credits")
+        surplus = context.derive(resource, key)
+        yield CostLine("CPU credits (unlimited)", "vCPU-hours", surplus, "ec2.t3_t4g_unlimited_credits")
+
+
 def address_lines(resource: Resource, context: Context, fleet: Grown, each: Machine) -> Iterator[CostLine]:
     """The public IPv4 addresses that a fleet of equal machines gets as it starts, asked for or by its subnets."""
     if each.asks_for_address is None:
@@ -171,6 +194,7 @@ def address_lines(resource: Resource, context: Context, fleet: Grown, each: Mach
         gets_one = each.asks_for_address
     if gets_one:
         yield from zones.public_addresses(fleet)
+        yield from zones.egress(resource, context)
 
 
 def _places(resource: Resource, each: Machine) -> Iterator[Any]:
@@ -186,13 +210,29 @@ def _gives_addresses(resource: Resource, context: Context, place: Any) -> bool:
     return subnet is not None and subnet.properties.get("MapPublicIpOnLaunch") is True
 
 
-def machine_warnings(resource: Resource, context: Context, each: Machine) -> Iterator[str]:
-    """Where the same costs less: gp3 instead of gp2, Graviton instead of x86."""
-    if any(disk.kind == "gp2" for disk in each.volumes):
-        book = PriceBook.load()
-        gp2, gp3 = (dollars(book[_VOLUMES[kind]].tiers[0].price) for kind in ("gp2", "gp3"))
-        yield f"{context.name_of(resource)}: gp2 costs {gp2} a GB and gp3, which is faster, {gp3}"
-    yield from machines.graviton_warnings(resource, context, each.type, "ec2.linux.{}")
+def machine_warnings(
+    resource: Resource, context: Context, each: Machine, count: Decimal = Decimal(1)
+) -> Iterator[str]:
+    """Where the same costs less: gp3 instead of gp2, Graviton instead of x86; and where the price is a ceiling."""
+    name = context.name_of(resource)
+    if each.is_spot:
+        yield f"{name}: the price of Spot moves; on demand, which is counted, is its ceiling"
+    if each.is_one_of_several:
+        yield f"{name}: EC2 chooses among instance types; the dearest is counted"
+    old = [disk.gb.value for disk in each.volumes if disk.kind == "gp2"]
+    if old:
+        yield f"{name}: {gp2_advice(sum(old, Decimal(0)) * (count or 1))}"
+    yield from machines.graviton_warnings(resource, context, each.type, "ec2.linux.{}", count)
+
+
+def gp2_advice(gigabytes: Decimal) -> str:
+    """What gp3 would save on a volume of gp2."""
+    book = PriceBook.load()
+    gp2, gp3 = (book[_VOLUMES[kind]].tiers[0].price for kind in ("gp2", "gp3"))
+    return (
+        f"gp2 costs {dollars(gp2)} a GB and gp3, which is faster, {dollars(gp3)}: "
+        f"{dollars((gp2 - gp3) * gigabytes)} a month less for {shown(gigabytes)} GB"
+    )
 
 
 def launch_template(resource: Resource, context: Context, value: Any) -> tuple[Resource, dict[str, Any]]:
@@ -213,41 +253,54 @@ def instance(resource: Resource, context: Context) -> Machine:
 
 def group_machine(resource: Resource, context: Context) -> Machine:
     """The machine of an `AWS::AutoScaling::AutoScalingGroup`."""
-    properties = resource.properties
-    mixed = properties.get("MixedInstancesPolicy")
+    mixed = resource.properties.get("MixedInstancesPolicy")
     if mixed:
-        value, override = _only_on_demand(resource, mixed)
-    else:
-        value, override = properties.get("LaunchTemplate"), {}
+        return _mixed(resource, context, mixed)
+    value = resource.properties.get("LaunchTemplate")
     if not value:
         raise refuse(resource, "it has no LaunchTemplate")
-    template, settings = launch_template(resource, context, value)
-    return machine(template, {**settings, **override})
+    return machine(*launch_template(resource, context, value))
 
 
-def _only_on_demand(resource: Resource, mixed: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
+def _mixed(resource: Resource, context: Context, mixed: Mapping[str, Any]) -> Machine:
+    """The dearest machine of a mixed group, on demand. Raises `NotPriced` where it counts units, not instances."""
     distribution = mixed.get("InstancesDistribution") or {}
-    share = distribution.get("OnDemandPercentageAboveBaseCapacity", 100)
-    if number(resource, share, "OnDemandPercentageAboveBaseCapacity") != 100:
-        raise refuse(resource, "MixedInstancesPolicy asks for spot instances, whose price moves")
+    name = "OnDemandPercentageAboveBaseCapacity"
+    is_spot = number(resource, distribution.get(name), name, default=100) != 100
     template = mixed.get("LaunchTemplate") or {}
-    overrides = template.get("Overrides") or []
-    if len(overrides) > 1 or any(set(each) - {"InstanceType"} for each in overrides):
-        raise refuse(resource, "MixedInstancesPolicy lets EC2 choose among types")
-    return template.get("LaunchTemplateSpecification"), dict(overrides[0]) if overrides else {}
+    overrides = template.get("Overrides") or [{}]
+    if any(str(each.get("WeightedCapacity", 1)) != "1" for each in overrides):
+        raise refuse(resource, "WeightedCapacity makes its size one of units, and not of instances")
+    found = []
+    for override in overrides:
+        value = override.get("LaunchTemplateSpecification") or template.get("LaunchTemplateSpecification")
+        holder, settings = launch_template(resource, context, value)
+        found.append(machine(holder, {**settings, **override}))
+    each = dearest(found)
+    return replace(each, is_spot=is_spot or each.is_spot)
+
+
+def dearest(found: Sequence[Machine]) -> Machine:
+    """The one of several machines whose hour costs most."""
+    book = PriceBook.load()
+    most = max(found, key=lambda each: book[f"ec2.linux.{each.type}"].tiers[0].price)
+    return replace(most, is_one_of_several=len({each.type for each in found}) > 1)
 
 
 def nodes_machine(resource: Resource, context: Context) -> Machine:
     """The machine of an `AWS::EKS::Nodegroup`."""
     properties = resource.properties
-    if properties.get("CapacityType", "ON_DEMAND") != "ON_DEMAND":
-        raise refuse(resource, f"CapacityType is {properties['CapacityType']}, whose price moves")
+    capacity = properties.get("CapacityType", "ON_DEMAND")
+    one_of(resource, capacity, "CapacityType", ("ON_DEMAND", "SPOT"))
     if "WINDOWS" in str(properties.get("AmiType")):
         raise refuse(resource, "AmiType is Windows, which has a price of its own")
-    types = properties.get("InstanceTypes") or []
-    if len(types) > 1:
-        raise refuse(resource, "InstanceTypes let EC2 choose among types")
-    chosen = {"InstanceType": types[0]} if types else {}
+    choices = [{"InstanceType": kind} for kind in properties.get("InstanceTypes") or []] or [{}]
+    each = dearest([_node(resource, context, chosen) for chosen in choices])
+    return replace(each, is_spot=capacity == "SPOT" or each.is_spot)
+
+
+def _node(resource: Resource, context: Context, chosen: Mapping[str, Any]) -> Machine:
+    properties = resource.properties
     if properties.get("LaunchTemplate"):
         template, settings = launch_template(resource, context, properties["LaunchTemplate"])
         return machine(template, {"InstanceType": "t3.medium", **settings, **chosen})
@@ -267,40 +320,50 @@ def bounds(resource: Resource) -> tuple[Figure, Figure]:
     return constant(least, f"{shown(least)} (MinSize)"), constant(most, f"{shown(most)} (MaxSize)")
 
 
-def _alone(resource: Resource, context: Context) -> Figure:
-    return constant(1, resource.name) * _processors(resource, instance(resource, context))
+def _alone(resource: Resource, _context: Context) -> Figure:
+    return constant(1, resource.name)
 
 
 def _group(resource: Resource, context: Context) -> Figure:
-    count = at_peak(context, resource, "requests_per_second_per_instance", *bounds(resource))
-    return count * _processors(resource, group_machine(resource, context))
+    return at_peak(context, resource, "requests_per_second_per_instance", *bounds(resource))
 
 
-def _nodes(resource: Resource, context: Context) -> Figure:
-    return bounds(resource)[1] * _processors(resource, nodes_machine(resource, context))
+def _nodes(resource: Resource, _context: Context) -> Figure:
+    return bounds(resource)[1]
 
 
 def _processors(resource: Resource, each: Machine) -> Figure:
-    if not machines.is_standard(resource, each.type):
-        return constant(0, f"0 ({each.type} has a quota of its own)")
     count = machines.processors(resource, each.type)
     return constant(count, f"{count} vCPUs of {resource.name}")
 
 
+# Type → what one of it is, and how many there are at the peak.
 _COUNTED = {
-    "AWS::EC2::Instance": _alone,
-    "AWS::AutoScaling::AutoScalingGroup": _group,
-    "AWS::EKS::Nodegroup": _nodes,
+    "AWS::EC2::Instance": (instance, _alone),
+    "AWS::AutoScaling::AutoScalingGroup": (group_machine, _group),
+    "AWS::EKS::Nodegroup": (nodes_machine, _nodes),
 }
+_STANDARD = "ec2.standard_vcpus"
 
 
 def processor_limit(context: Context) -> Iterator[Limit]:
-    """The vCPUs of an account's Standard instances on demand, at the peak of all that the assembly may run."""
-    used = [count(each, context) for kind, count in _COUNTED.items() for each in context.all_of(kind)]
-    if used:
-        yield context.against(
-            "ec2.standard_vcpus",
-            "account",
-            "EC2 vCPUs (Running On-Demand Standard instances)",
-            sum_declared(used),
-        )
+    """The vCPUs of an account's instances by family, at the peak of all that the assembly may run."""
+    used: dict[str, list[Figure]] = {}
+    for kind, (machine_of, count) in _COUNTED.items():
+        for resource in context.all_of(kind):
+            each = machine_of(resource, context)
+            key = _quota_of(resource, each)
+            if key is not None:
+                processors = count(resource, context) * _processors(resource, each)
+                used.setdefault(key, []).append(processors)
+    for key, figures in used.items():
+        words = "Running On-Demand Standard instances" if key == _STANDARD else context.quota(key).name
+        yield context.against(key, "account", f"EC2 vCPUs ({words})", sum_declared(figures))
+
+
+def _quota_of(resource: Resource, each: Machine) -> str | None:
+    """The quota that counts its vCPUs; None for a family, or Spot of one, that the book has none of."""
+    kin = machines.family(resource, each.type)
+    if each.is_spot:
+        return "ec2.spot_standard_vcpus" if kin == "standard" else None
+    return None if kin is None else f"ec2.{kin}_vcpus"

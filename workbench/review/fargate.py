@@ -1,4 +1,4 @@
-"""What a task on Fargate is made of, and how many of it a service runs.
+"""What a task on Fargate is made of, and how many of it a service runs. Fargate Spot is counted as on demand.
 
 Facts: https://aws.amazon.com/fargate/pricing/ ; 20 GB of storage belong to each task.
 """
@@ -11,8 +11,9 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
+from workbench.review.prices import PriceBook
 from workbench.review.room import Context, number, one_of, refuse
-from workbench.workload import Figure
+from workbench.workload import HOURS_PER_MONTH, Figure
 
 STORAGE_INCLUDED_GB = 20
 
@@ -35,6 +36,11 @@ def task(service: Resource, context: Context) -> Task:
     definition = context.target(service, service.properties.get("TaskDefinition"))
     if definition is None or definition.type != "AWS::ECS::TaskDefinition":
         raise refuse(service, "its task definition is not in this assembly")
+    return defined(definition)
+
+
+def defined(definition: Resource) -> Task:
+    """The task of an `AWS::ECS::TaskDefinition`. Raises `NotPriced` where it is not Linux, or has no size."""
     properties = definition.properties
     platform = properties.get("RuntimePlatform") or {}
     one_of(definition, platform.get("OperatingSystemFamily", "LINUX"), "OperatingSystemFamily", ("LINUX",))
@@ -50,12 +56,30 @@ def task(service: Resource, context: Context) -> Task:
 
 
 def is_fargate(service: Resource) -> bool:
-    """Whether Fargate runs it, rather than instances, which pay by themselves. Refuses Fargate Spot."""
+    """Whether Fargate runs it, rather than instances, which pay by themselves."""
+    on_fargate = _providers(service) & {"FARGATE", "FARGATE_SPOT"}
+    return bool(on_fargate) or service.properties.get("LaunchType") == "FARGATE"
+
+
+def uses_spot(service: Resource) -> bool:
+    """Whether some of its tasks are on Fargate Spot, whose price moves below that on demand."""
+    return "FARGATE_SPOT" in _providers(service)
+
+
+def _providers(service: Resource) -> set[str]:
     strategy: list[dict[str, Any]] = service.properties.get("CapacityProviderStrategy") or []
-    providers = {str(each.get("CapacityProvider")) for each in strategy}
-    if "FARGATE_SPOT" in providers:
-        raise refuse(service, "CapacityProviderStrategy asks for Fargate Spot, whose price moves")
-    return "FARGATE" in providers or service.properties.get("LaunchType") == "FARGATE"
+    return {str(each.get("CapacityProvider")) for each in strategy}
+
+
+def graviton_saving(task: Task) -> Decimal:
+    """Dollars a month that one task that always runs costs less on Graviton; zero where it is there already."""
+    book = PriceBook.load()
+    parts = (("vcpu", task.processors), ("memory", task.memory_gb))
+    an_hour = {
+        arch: sum((book[f"fargate.{part}.{arch}"].cost(size) for part, size in parts), Decimal(0))
+        for arch in (task.architecture, "arm")
+    }
+    return (an_hour[task.architecture] - an_hour["arm"]) * HOURS_PER_MONTH
 
 
 def bounds(service: Resource, context: Context) -> tuple[Figure, Figure]:

@@ -16,6 +16,7 @@ from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
+from workbench.review.queueing import Station
 from workbench.review.room import Context, CostLine, Limit, is_declared
 from workbench.workload import HOURS_PER_MONTH, Figure
 
@@ -72,9 +73,24 @@ def at_peak(context: Context, resource: Resource, each_key: str, least: Figure, 
 
 
 def served(
-    context: Context, resource: Resource, each_key: str, most: Figure, limit: str, source: str
+    context: Context,
+    resource: Resource,
+    each_key: str,
+    most: Figure,
+    limit: str,
+    source: str,
+    advice: str = "",
 ) -> Limit:
     """The ceiling `limit`: what the most serve, against the requests of the busiest second."""
     each = context.derive(resource, each_key)
     load: Figure = context.derive(resource, _PEAK, each_key, by=lambda peak, _each: peak)
-    return Limit(context.name_of(resource), limit, "requests/s", most * each, load, True, source)
+    return Limit(context.name_of(resource), limit, "requests/s", most * each, load, True, source, advice)
+
+
+def serving(context: Context, resource: Resource, each_key: str, most: Figure) -> Iterator[Station]:
+    """A fleet as the servers of one queue, all that it may run; a request takes one 1 ÷ what it serves a second."""
+    each = context.declared(resource, each_key)
+    if each is not None and each.value:
+        requests = context.derive(resource, _PEAK)
+        seconds = constant(1 / each.value, f"1 ÷ {each.formula}")
+        yield Station(context.name_of(resource), "requests", most, requests, seconds)

@@ -18,6 +18,10 @@ from workbench.review.prices import FOLDER, Price
 
 FREE_TIER = FOLDER / "free_tier.json"
 ACCOUNT = "account"
+EVERYWHERE = "everywhere"
+
+Used = tuple[str, str, str]
+"""An account (empty where a stack is for any), a region (or `EVERYWHERE`), and a price key."""
 
 
 @dataclass(frozen=True)
@@ -49,22 +53,26 @@ def allowances() -> tuple[Allowance, ...]:
     return tuple(Allowance(**{**entry, "keys": tuple(entry["keys"])}) for entry in entries)
 
 
-def taken(used: Mapping[tuple[str, str], tuple[Price, Decimal]]) -> Iterator[Taken]:
-    """What is free of `used`, `{(region, price key): (price, quantity)}`, allowance by allowance."""
+def taken(used: Mapping[Used, tuple[Price, Decimal]]) -> Iterator[Taken]:
+    """What is free of `used`, each with its price and quantity, allowance by allowance."""
     for allowance in allowances():
-        places: dict[str, list[tuple[Price, Decimal]]] = {}
-        for (region, key), found in used.items():
+        places: dict[tuple[str, str], list[tuple[Price, Decimal]]] = {}
+        for (account, region, key), found in used.items():
             if key in allowance.keys and found[1]:
-                place = ACCOUNT if allowance.scope == ACCOUNT else region
-                places.setdefault(place, []).append(found)
+                place = EVERYWHERE if allowance.scope == ACCOUNT else region
+                places.setdefault((account, place), []).append(found)
         if places:
             parts = [_of_one_place(allowance, found) for found in places.values()]
             quantity, usd = (sum(each, Decimal(0)) for each in zip(*parts, strict=True))
-            yield Taken(allowance, quantity, usd.quantize(MONEY_STEP))
+            yield Taken(allowance, quantity, usd)
 
 
 def _of_one_place(allowance: Allowance, found: list[tuple[Price, Decimal]]) -> tuple[Decimal, Decimal]:
-    """The units that are free, shared by the keys in proportion to their use, and their worth in dollars."""
+    """The units that are free, shared by the keys in proportion to their use, and their worth in dollars.
+
+    Each key is rounded by itself, as the bill does: what is free as a whole comes to zero exactly.
+    """
     whole = sum((quantity for _, quantity in found), Decimal(0))
     free = min(allowance.amount, whole)
-    return free, sum((price.cost(free * quantity / whole) for price, quantity in found), Decimal(0))
+    shares = [(price, quantity if free == whole else free * quantity / whole) for price, quantity in found]
+    return free, sum((price.cost(share).quantize(MONEY_STEP) for price, share in shares), Decimal(0))

@@ -12,15 +12,30 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review.numbers import plain
+from workbench.review.numbers import dollars, plain, shown
 from workbench.review.prices import PriceBook
 from workbench.review.room import Context, refuse
+from workbench.workload import HOURS_PER_MONTH
 
 _TYPE = re.compile(r"(?P<letter>[a-z]+)(?P<generation>\d+)(?P<rest>[a-z-]*)\.(?P<size>[a-z0-9-]+)")
 _BURSTABLE_CPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}
 _BURSTABLE_GIB = {"nano": "0.5", "micro": "1", "small": "2", "medium": "4", "large": "8"}
 _GIB_PER_CPU = {"t": 4, "c": 2, "m": 4, "r": 8}
 _STANDARD = ("a", "c", "d", "h", "i", "im", "is", "m", "r", "t", "z")
+# Letters of other families → whose vCPUs are counted together, in quotas of their own.
+_FAMILIES = {
+    "g": "g",
+    "gr": "g",
+    "vt": "g",
+    "p": "p",
+    "inf": "inf",
+    "trn": "trn",
+    "x": "x",
+    "f": "f",
+    "dl": "dl",
+    "hpc": "hpc",
+    "u": "high_memory",
+}
 
 
 def _parts(resource: Resource, machine: str) -> dict[str, str]:
@@ -53,15 +68,18 @@ def memory_gib(resource: Resource, machine: str) -> Decimal:
     return Decimal(processors(resource, machine) * _GIB_PER_CPU[parts["letter"]])
 
 
-def is_standard(resource: Resource, machine: str) -> bool:
-    """Whether the account's quota of Standard instances (A, C, D, H, I, M, R, T, Z) counts `machine`."""
-    return _parts(resource, machine)["letter"] in _STANDARD
+def family(resource: Resource, machine: str) -> str | None:
+    """The families that one quota counts together, such as `standard` or `g`; None for one that the book lacks."""
+    letter = _parts(resource, machine)["letter"]
+    return "standard" if letter in _STANDARD else _FAMILIES.get(letter)
 
 
-def graviton_advice(resource: Resource, machine: str, price_keys: str) -> str | None:
+def graviton_advice(
+    resource: Resource, machine: str, price_keys: str, count: Decimal = Decimal(1)
+) -> str | None:
     """`x86, and … on Graviton costs …`, where a type of the same size is cheaper; None where none is.
 
-    `price_keys` is a price key with `{}` for the type: `ec2.linux.{}`.
+    `price_keys` is a price key with `{}` for the type: `ec2.linux.{}`; `count` is how many there are of it.
     """
     parts = _parts(resource, machine)
     book, own = PriceBook.load().prices, price_keys.format(machine)
@@ -72,13 +90,25 @@ def graviton_advice(resource: Resource, machine: str, price_keys: str) -> str | 
         other = f"{prefix}{parts['letter']}{generation}g.{parts['size']}"
         key = price_keys.format(other)
         if key in book and book[key].tiers[0].price < book[own].tiers[0].price:
-            paid, could = (plain(book[each].tiers[0].price) for each in (own, key))
-            return f"{machine} is x86 and costs ${paid} an hour; {other}, on Graviton, costs ${could}"
+            paid, could = (book[each].tiers[0].price for each in (own, key))
+            return (
+                f"{machine} is x86 and costs ${plain(paid)} an hour; {other}, on Graviton, costs ${plain(could)}"
+                f"{_less((paid - could) * HOURS_PER_MONTH, count)}"
+            )
     return None
 
 
-def graviton_warnings(resource: Resource, context: Context, machine: str, price_keys: str) -> Iterator[str]:
+def _less(each: Decimal, count: Decimal) -> str:
+    """What `count` of them save a month, where there is one or more at any time."""
+    if count > 1:
+        return f": {dollars(each * count)} a month less for {shown(count)}"
+    return f": {dollars(each)} a month less" + ("" if count else " each")
+
+
+def graviton_warnings(
+    resource: Resource, context: Context, machine: str, price_keys: str, count: Decimal = Decimal(1)
+) -> Iterator[str]:
     """`graviton_advice` as the bill says it, where there is any."""
-    advice = graviton_advice(resource, machine, price_keys)
+    advice = graviton_advice(resource, machine, price_keys, count)
     if advice:
         yield f"{context.name_of(resource)}: {advice}"

@@ -11,6 +11,8 @@ _SIX_DIGITS = Context(prec=6)
 
 # One request costs as little as 3 × 10⁻⁸ dollar; at 12 decimals no line that costs something becomes zero.
 MONEY_STEP = Decimal("1e-12")
+# More than all the money there is; below it, dollars at 12 decimals fit into the 28 digits of a Decimal.
+MOST_DOLLARS = Decimal(10) ** 15
 
 
 def plain(value: Decimal) -> str:
@@ -38,6 +40,12 @@ def dollars(value: Decimal) -> str:
     if value == 0 or value >= Decimal("0.01"):
         return f"${value:,.2f}"
     return f"${plain(Context(prec=3).plus(value))}"
+
+
+def rounded(users: int) -> str:
+    """Two significant digits, as a search by bisection is exact to 1 %."""
+    scale = 10 ** max(0, len(str(users)) - 2)
+    return f"{round(users / scale) * scale:,}"
 
 
 def constant(value: Decimal | int | str, formula: str) -> Figure:

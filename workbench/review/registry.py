@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import TypeVar
 
 from workbench.assembly import Assembly, Resource
@@ -18,14 +19,39 @@ from workbench.review.unpriced import macro_type, unpriced_type
 T = TypeVar("T")
 
 
+class _Rooms(Mapping[str, Room]):
+    """Rooms by type, each imported when it is first asked for: an assembly needs a few of some hundreds."""
+
+    def __init__(self) -> None:
+        self._modules = {found.name: None for found in pkgutil.iter_modules(resources.__path__)}
+        self._found: dict[str, Room | None] = {}
+
+    def __getitem__(self, resource_type: str) -> Room:
+        if resource_type not in self._found:
+            name = Path(module_of(resource_type)).stem
+            room = _room(name) if name in self._modules else None
+            self._found[resource_type] = room if room and room.type == resource_type else None
+        found = self._found[resource_type]
+        if found is None:
+            raise KeyError(resource_type)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return (_room(name).type for name in self._modules)
+
+    def __len__(self) -> int:
+        return len(self._modules)
+
+
+def _room(module: str) -> Room:
+    room: Room = importlib.import_module(f"{resources.__name__}.{module}").ROOM
+    return room
+
+
 @cache
 def rooms() -> Mapping[str, Room]:
     """Every room, by resource type: one a module of `workbench/review/resources/`."""
-    found = {}
-    for module in pkgutil.iter_modules(resources.__path__):
-        room: Room = importlib.import_module(f"{resources.__name__}.{module.name}").ROOM
-        found[room.type] = room
-    return found
+    return _Rooms()
 
 
 def ask(
@@ -45,10 +71,15 @@ def check(assembly: Assembly) -> None:
     if unknown:
         raise NotPriced(_unknown(unknown))
     for resource in assembly.resources:
-        _check_usage(resource)
-        known = class_of(resource.type)
-        if isinstance(known, Free):
-            _check_free(resource, known)
+        check_resource(resource)
+
+
+def check_resource(resource: Resource) -> None:
+    """Raise `NotPriced` for a usage key without a meaning, or a property that makes a free type pay."""
+    _check_usage(resource)
+    known = class_of(resource.type)
+    if isinstance(known, Free):
+        _check_free(resource, known)
 
 
 def class_of(resource_type: str) -> Room | Free | str | None:

@@ -15,12 +15,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
+from functools import cached_property
 from typing import Any, Literal
 
 from workbench.assembly import Assembly, Resource
 from workbench.errors import NotPriced
 from workbench.review.links import Links
 from workbench.review.numbers import constant, plain, tidy
+from workbench.review.queueing import Station
 from workbench.review.quotas import Quota, quotas
 from workbench.workload import Figure, total
 
@@ -53,7 +55,11 @@ class CostLine:
 
 @dataclass(frozen=True)
 class Limit:
-    """A ceiling and the load against it, both in `unit`. `resource` is a construct's name, or `account`."""
+    """A ceiling and the load against it, both in `unit`. `resource` is a construct's name, or `account`.
+
+    `advice` is what to do where the load comes near: which property of which resource to change (`setting` writes
+    it), where to ask AWS, or what to redesign. `grade` is how well its number is known, as in the quota book.
+    """
 
     resource: str
     limit: str
@@ -62,6 +68,8 @@ class Limit:
     load: Figure
     adjustable: bool
     source: str
+    advice: str = ""
+    grade: str = "B"
 
 
 class Context:
@@ -101,22 +109,41 @@ class Context:
 
     def all_of(self, resource_type: str) -> Iterator[Resource]:
         """Every resource of a type, in the region under review."""
-        for resource in self.assembly.resources:
-            if resource.type == resource_type and self.region in (None, resource.stack.region):
+        for resource in self._by_type.get(resource_type, ()):
+            if self.region in (None, resource.stack.region):
                 yield resource
+
+    @cached_property
+    def _by_type(self) -> Mapping[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for resource in self.assembly.resources:
+            found.setdefault(resource.type, []).append(resource)
+        return found
 
     def name_of(self, resource: Resource) -> str:
         """What the report calls `resource`: its construct path; first the stack's name if there are more."""
-        return resource.name if len(self.assembly.stacks) == 1 else f"{resource.stack.name}/{resource.name}"
+        if len(self.assembly.stacks) == 1:
+            return resource.name
+        return f"{self.assembly.label(resource.stack.top)}/{resource.name}"
 
     def quota(self, key: str) -> Quota:
         return quotas()[key]
 
-    def against(self, key: str, resource: Resource | str, limit: str, load: Figure) -> Limit:
-        """`load` against the AWS quota `key`."""
+    def against(
+        self, key: str, resource: Resource | str, limit: str, load: Figure, times: Figure | None = None
+    ) -> Limit:
+        """`load` against the AWS quota `key`; with `times`, against as many of it: shards, brokers, addresses."""
         quota = self.quota(key)
         name = resource if isinstance(resource, str) else self.name_of(resource)
-        return Limit(name, limit, quota.unit, quota.figure, load, quota.adjustable, quota.source)
+        most = quota.figure if times is None else quota.figure * times
+        return Limit(
+            name, limit, quota.unit, most, load, quota.adjustable, quota.source, quota.advice, quota.grade
+        )
+
+
+def setting(resource: str, what: str) -> str:
+    """The advice to change the property or properties `what` of `resource` in the template."""
+    return f"raise {what} of {resource} in the template"
 
 
 def is_declared(figure: Figure) -> bool:
@@ -139,6 +166,12 @@ def _nothing(_resource: Resource, _context: Context) -> Iterable[Any]:
     return ()
 
 
+def declared_only(figures: Iterable[Figure]) -> Figure | None:
+    """The sum of those that are declared; None when none is, for a limit that is there only where it is asked for."""
+    known = [figure for figure in figures if is_declared(figure)]
+    return total(*known) if known else None
+
+
 def _nothing_of_account(_context: Context) -> Iterable[Limit]:
     return ()
 
@@ -149,6 +182,7 @@ class Room:
 
     `classification`: `baseline` pays by existing, `usage` by use, `mixed` both, `free` neither (it is here
     for its limits). `limits_of_account` is asked once a region, for the ceilings that all resources share.
+    `stations` are the servers of it that work is queued before, or refused by.
     """
 
     type: str
@@ -158,6 +192,7 @@ class Room:
     limits: Callable[[Resource, Context], Iterable[Limit]] = _nothing
     limits_of_account: Callable[[Context], Iterable[Limit]] = _nothing_of_account
     warnings: Callable[[Resource, Context], Iterable[str]] = _nothing
+    stations: Callable[[Resource, Context], Iterable[Station]] = _nothing
 
 
 def module_of(resource_type: str) -> str:

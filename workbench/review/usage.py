@@ -13,20 +13,20 @@ What the template declares itself is replaced, key by key.
 from __future__ import annotations
 
 import difflib
+import json
 import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from workbench.assembly import Assembly, Resource
+from workbench.assembly import LARGEST_FIGURE, Assembly, Resource
 from workbench.errors import MalformedAssembly
 from workbench.review import registry
 from workbench.review.numbers import plain
 from workbench.review.room import Context
 
 OF_ALL = ("users", "requests_per_month")
-MOST = Decimal(10) ** 18
 
 
 def add_usage(assembly: Assembly, file: Path) -> None:
@@ -38,8 +38,7 @@ def add_usage(assembly: Assembly, file: Path) -> None:
     names = _names(assembly)
     for name, value in said.items():
         if name in OF_ALL:
-            for stack in assembly.stacks:
-                _inside(stack.template, "Metadata", "Workload")[name] = _of_all(file, name, value)
+            _write_of_all(assembly, name, _of_all(file, name, value))
             continue
         resource = _resource(file, name, names)
         if not isinstance(value, dict):
@@ -51,9 +50,16 @@ def add_usage(assembly: Assembly, file: Path) -> None:
             _inside(resource.raw, "Metadata", "Workload")[key] = written
 
 
+def _write_of_all(assembly: Assembly, name: str, value: int | str) -> None:
+    """Into every stack; what users do stands in the first alone, as that of several blueprints is summed."""
+    for index, stack in enumerate(assembly.stacks):
+        written = "0" if index and name == "requests_per_month" else value
+        _inside(stack.template, "Metadata", "Workload")[name] = written
+
+
 def missing_usage(assembly: Assembly) -> Iterator[str]:
     """A usage file to fill in, line by line: every key that a resource of `assembly` could declare and does not."""
-    context = Context(assembly, registry.rooms(), Decimal(1))
+    context, names = Context(assembly, registry.rooms(), Decimal(1)), _names(assembly)
     yield "# users = 1000  # whose traffic this is"
     yield "# requests_per_month = 300000  # for the cost of a thousand"
     for resource in assembly.resources:
@@ -61,7 +67,9 @@ def missing_usage(assembly: Assembly) -> Iterator[str]:
         keys = [key for key in (room.usage if room else ()) if key not in resource.workload]
         if room and keys:
             yield ""
-            yield f'["{context.name_of(resource)}"]  # {resource.type}'
+            aliases = _aliases(resource, context)
+            name = next((each for each in aliases if len(names[each]) == 1), aliases[-1])
+            yield f"[{json.dumps(name, ensure_ascii=False)}]  # {resource.type}"
             for key in keys:
                 yield f"# {key} = 0  # {room.usage[key].unit}: {room.usage[key].meaning}"
 
@@ -79,10 +87,15 @@ def _names(assembly: Assembly) -> dict[str, list[Resource]]:
     context = Context(assembly, registry.rooms(), Decimal(1))
     found: dict[str, list[Resource]] = {}
     for each in assembly.resources:
-        aliases = (context.name_of(each), each.path, f"{each.stack.name}/{each.logical_id}", each.logical_id)
-        for name in dict.fromkeys(aliases):
+        for name in dict.fromkeys(_aliases(each, context)):
             found.setdefault(name, []).append(each)
     return found
+
+
+def _aliases(resource: Resource, context: Context) -> tuple[str, ...]:
+    """What a file may call `resource`, best first; any of them may be the name of others too."""
+    in_its_stack = f"{resource.stack.name}/{resource.logical_id}"
+    return context.name_of(resource), resource.path, in_its_stack, resource.logical_id
 
 
 def _resource(file: Path, name: str, names: Mapping[str, list[Resource]]) -> Resource:
@@ -120,7 +133,7 @@ def _number(file: Path, what: str, value: Any) -> Decimal:
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         raise MalformedAssembly(f"{file}: {what} must be a number; got {value!r}")
     amount = Decimal(value)
-    if not amount.is_finite() or not 0 <= amount <= MOST:
+    if not amount.is_finite() or not 0 <= amount <= LARGEST_FIGURE:
         raise MalformedAssembly(f"{file}: {what} must be between 0 and 10^18; got {value}")
     return amount
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, setting
 from workbench.workload import Figure
 
 METRICS_A_ROUTE = 6
@@ -46,9 +46,8 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
     rate = number(resource, settings["ThrottlingRateLimit"], "ThrottlingRateLimit")
     quota = constant(rate, f"{shown(rate)} requests/s in the template")
     name, source = context.name_of(resource), context.quota("apigateway.throttle").source
-    yield Limit(
-        name, "Throttling rate of the stage", "requests/s", quota, _load(resource, context), True, source
-    )
+    load, advice = _load(resource, context), setting(name, "ThrottlingRateLimit of DefaultRouteSettings")
+    yield Limit(name, "Throttling rate of the stage", "requests/s", quota, load, True, source, advice)
 
 
 def _load(resource: Resource, context: Context) -> Figure:

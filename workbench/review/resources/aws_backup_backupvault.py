@@ -1,7 +1,8 @@
 """Backup vaults: what they hold, at the price of what it is a backup of.
 
 That is seen from the selections of the plans that fill the vault; where they name nothing, or several kinds, the
-dearest of them is taken, and a warning says so. Facts: https://aws.amazon.com/backup/pricing/ , warm storage.
+dearest of them is taken, and a warning says so. What a plan moves to cold storage is a line of its own; EFS and
+DynamoDB alone have prices of it in the book. Facts: https://aws.amazon.com/backup/pricing/
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review.prices import PriceBook
-from workbench.review.room import Context, CostLine, Room, Usage
+from workbench.review.room import Context, CostLine, Room, Usage, refuse
 
 _PRICES = {
     "AWS::EC2::Instance": "ebs",
@@ -29,6 +30,24 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     kind = max(_kinds(resource, context), key=_dollars)
     stored = context.derive(resource, "stored_gb")
     yield CostLine(f"Backups ({kind}, warm)", "GB-months", stored, f"backup.{kind}.warm")
+    if "cold_gb" in resource.workload or _is_moved_to_the_cold(resource, context):
+        known = [
+            each for each in _kinds(resource, context) if f"backup.{each}.cold" in PriceBook.load().prices
+        ]
+        if not known:
+            raise refuse(resource, f"cold storage of backups of {kind} has no price")
+        dearest = max(known, key=lambda each: PriceBook.load()[f"backup.{each}.cold"].tiers[0].price)
+        cold = context.derive(resource, "cold_gb")
+        yield CostLine(f"Backups ({dearest}, cold)", "GB-months", cold, f"backup.{dearest}.cold")
+
+
+def _is_moved_to_the_cold(resource: Resource, context: Context) -> bool:
+    for plan in context.all_of("AWS::Backup::BackupPlan"):
+        for rule in (plan.properties.get("BackupPlan") or {}).get("BackupPlanRule") or []:
+            moves = (rule.get("Lifecycle") or {}).get("MoveToColdStorageAfterDays")
+            if moves and context.target(plan, rule.get("TargetBackupVault")) is resource:
+                return True
+    return False
 
 
 def _dollars(kind: str) -> Decimal:
@@ -68,7 +87,10 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
 ROOM = Room(
     type="AWS::Backup::BackupVault",
     classification="usage",
-    usage={"stored_gb": Usage("GB", "recovery points held")},
+    usage={
+        "stored_gb": Usage("GB", "recovery points held in warm storage"),
+        "cold_gb": Usage("GB", "recovery points that a plan has moved to cold storage"),
+    },
     lines=_lines,
     warnings=_warnings,
 )

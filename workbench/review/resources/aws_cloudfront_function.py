@@ -1,4 +1,6 @@
-"""CloudFront functions: invocations at the edge, one a viewer request unless declared otherwise.
+"""CloudFront functions: invocations at the edge, one a viewer request unless declared otherwise; store reads.
+
+With a key value store that is outside the assembly an invocation is taken to read once, unless declared otherwise.
 
 A function that only some paths of a distribution use is counted for all of them; declare its own figure
 where that is too much.
@@ -10,15 +12,25 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant
-from workbench.review.resources.aws_cloudfront_distribution import behaviours
-from workbench.review.room import Context, CostLine, Room, Usage, sum_declared
+from workbench.review.resources.aws_cloudfront_distribution import behaviours, requests
+from workbench.review.room import Context, CostLine, Room, Usage, is_declared, sum_declared
 from workbench.workload import Figure
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
-    yield CostLine(
-        "Invocations (edge function)", "invocations", _invocations(resource, context), "cloudfront.functions"
-    )
+    invocations = _invocations(resource, context)
+    yield CostLine("Invocations (edge function)", "invocations", invocations, "cloudfront.functions")
+    if _reads_a_store_elsewhere(resource, context):
+        reads = invocations
+        if "store_reads_per_month" in resource.workload:
+            reads = context.derive(resource, "store_reads_per_month")
+        yield CostLine("Reads (key value store)", "reads", reads, "cloudfront.keyvaluestore.read")
+
+
+def _reads_a_store_elsewhere(resource: Resource, context: Context) -> bool:
+    """Whether its key value store is outside the assembly; one in it has a line of its own."""
+    stores = (resource.properties.get("FunctionConfig") or {}).get("KeyValueStoreAssociations") or []
+    return any(context.target(resource, each.get("KeyValueStoreARN")) is None for each in stores)
 
 
 def _invocations(resource: Resource, context: Context) -> Figure:
@@ -30,7 +42,8 @@ def _invocations(resource: Resource, context: Context) -> Figure:
         if distribution.type == "AWS::CloudFront::Distribution":
             events = _events(resource, distribution, context)
             if events is not None:
-                used.append(context.derive(distribution, "requests_per_month", by=events.__mul__))
+                asked = requests(distribution, context)
+                used.append(events * asked if is_declared(asked) else asked)
     return sum_declared(used) if used else own
 
 
@@ -52,7 +65,11 @@ ROOM = Room(
         "invocations_per_month": Usage(
             "invocations",
             "viewer requests or responses that pass through it; the distribution's when not declared",
-        )
+        ),
+        "store_reads_per_month": Usage(
+            "reads",
+            "with a store that is outside the assembly: reads of it; one an invocation when not declared",
+        ),
     },
     lines=_lines,
 )

@@ -1,6 +1,7 @@
 """Alarms pay by the metric they watch; a metric-math alarm watches several.
 
-Facts: https://aws.amazon.com/cloudwatch/pricing/ ; an alarm on an anomaly band counts two metrics more.
+Facts: https://aws.amazon.com/cloudwatch/pricing/ ; an alarm on an anomaly band counts two metrics more,
+and one on a query of Metrics Insights every metric that the query analyses.
 """
 
 from __future__ import annotations
@@ -10,12 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review.room import Context, CostLine, Room, each, number, refuse
+from workbench.review.room import Context, CostLine, Room, Usage, each, number
 
 HIGH_RESOLUTION_BELOW_SECONDS = 60
 
 
-def _lines(resource: Resource, _context: Context) -> Iterator[CostLine]:
+def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    if _is_a_query(resource):
+        analysed = context.derive(resource, "metrics_analysed")
+        yield CostLine("Alarm metrics (query)", "metrics", analysed, "cloudwatch.alarm.metrics_insights")
+        return
     periods, extra = _watched(resource)
     fast = any(period < HIGH_RESOLUTION_BELOW_SECONDS for period in periods)
     count = each(len(periods) + extra, "metric watched" if len(periods) + extra == 1 else "metrics watched")
@@ -34,15 +39,29 @@ def _watched(resource: Resource) -> tuple[list[Decimal], int]:
         if query.get("MetricStat"):
             periods.append(number(resource, query["MetricStat"].get("Period"), "Period"))
         else:
-            extra += _extra(resource, query)
+            extra += 2 if "ANOMALY_DETECTION_BAND" in _expression(query) else 0
     return periods, extra
 
 
-def _extra(resource: Resource, query: dict[str, Any]) -> int:
-    expression = str(query.get("Expression", "")).upper()
-    if expression.lstrip().startswith("SELECT") or "SEARCH(" in expression:
-        raise refuse(resource, "a query over metrics pays by what it analyses")
-    return 2 if "ANOMALY_DETECTION_BAND" in expression else 0
+def _expression(query: dict[str, Any]) -> str:
+    return str(query.get("Expression", "")).upper().lstrip()
 
 
-ROOM = Room(type="AWS::CloudWatch::Alarm", classification="baseline", lines=_lines)
+def _is_a_query(resource: Resource) -> bool:
+    """Whether it is a query of Metrics Insights, which pays by each metric that it analyses."""
+    queries = resource.properties.get("Metrics") or []
+    return any(
+        _expression(query).startswith("SELECT") or "SEARCH(" in _expression(query) for query in queries
+    )
+
+
+ROOM = Room(
+    type="AWS::CloudWatch::Alarm",
+    classification="baseline",
+    usage={
+        "metrics_analysed": Usage(
+            "metrics", "queries of Metrics Insights: metrics that match in an hour", scales=False
+        )
+    },
+    lines=_lines,
+)

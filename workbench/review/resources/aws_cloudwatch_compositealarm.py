@@ -1,4 +1,7 @@
-"""Composite alarms."""
+"""Composite alarms: one price, however many alarms they combine.
+
+Facts: https://aws.amazon.com/cloudwatch/pricing/
+"""
 
 from __future__ import annotations
 

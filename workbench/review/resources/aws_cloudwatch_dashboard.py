@@ -1,4 +1,7 @@
-"""Dashboards."""
+"""Dashboards: three of an account are free, which only a bill with the free tier takes off.
+
+Facts: https://aws.amazon.com/cloudwatch/pricing/
+"""
 
 from __future__ import annotations
 

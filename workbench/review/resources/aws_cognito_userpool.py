@@ -1,6 +1,8 @@
-"""Cognito user pools: users who signed in or refreshed a token in the month, by tier.
+"""Cognito user pools: users who signed in or refreshed a token in the month, by tier; text messages and e-mail.
 
-Facts: https://aws.amazon.com/cognito/pricing/ ; a pool that names no tier is in Essentials.
+Users of SAML and OIDC providers are lines of their providers. A text message has the price of one to the United
+States, without what its carriers add. Facts: https://aws.amazon.com/cognito/pricing/ ; a pool that names no tier is
+in Essentials.
 """
 
 from __future__ import annotations
@@ -19,6 +21,13 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         raise refuse(resource, f"AdvancedSecurityMode is {security} in the tier {tier}; it belongs to PLUS")
     users = context.derive(resource, "monthly_active_users")
     yield CostLine(f"Active users ({tier.lower()})", "users", users, f"cognito.{tier.lower()}")
+    if "sms_per_month" in resource.workload or resource.properties.get("SmsConfiguration"):
+        sent = context.derive(resource, "sms_per_month")
+        yield CostLine("Text messages (to the US)", "messages", sent, "cognito.sms_mfa")
+    email = (resource.properties.get("EmailConfiguration") or {}).get("EmailSendingAccount")
+    if email == "DEVELOPER":
+        mails = context.derive(resource, "emails_per_month")
+        yield CostLine("E-mail (by SES)", "recipients", mails, "ses.email")
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
@@ -31,19 +40,19 @@ def _limits_of_account(context: Context) -> Iterator[Limit]:
         )
 
 
-def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    if resource.properties.get("SmsConfiguration"):
-        yield f"{context.name_of(resource)}: text messages of sign-up and sign-in are not priced"
-
-
 ROOM = Room(
     type="AWS::Cognito::UserPool",
     classification="usage",
     usage={
         "monthly_active_users": Usage("users", "users who sign in, sign up or refresh a token in the month"),
+        "sms_per_month": Usage(
+            "messages", "text messages of sign-up and sign-in, where SmsConfiguration is set"
+        ),
+        "emails_per_month": Usage(
+            "recipients", "e-mails of the pool, where they are sent by your SES identity"
+        ),
         "peak_sign_ins_per_second": Usage("sign-ins/s", "InitiateAuth calls in the busiest second"),
     },
     lines=_lines,
     limits_of_account=_limits_of_account,
-    warnings=_warnings,
 )

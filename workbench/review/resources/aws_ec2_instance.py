@@ -12,7 +12,10 @@ from workbench.review.room import Context, CostLine, Room, Usage
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     one, each = zones.always(1, "instance"), ec2.instance(resource, context)
     yield from ec2.machine_lines(one, each)
-    if not _has_elastic_address(resource, context):
+    yield from ec2.credit_lines(resource, context, each)
+    if _has_elastic_address(resource, context):
+        yield from zones.egress(resource, context)
+    else:
         yield from ec2.address_lines(resource, context, zones.always(1, "address"), each)
 
 
@@ -28,11 +31,13 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
 
 ROOM = Room(
     type="AWS::EC2::Instance",
-    classification="baseline",
+    classification="mixed",
     usage={
         "processed_gb_per_month": Usage(
             "GB", "a NAT instance: bytes through it, which are free by themselves"
-        )
+        ),
+        **ec2.CREDITS,
+        **zones.EGRESS,
     },
     lines=_lines,
     limits_of_account=ec2.processor_limit,

@@ -1,17 +1,24 @@
-"""NAT gateways: the hour and the gigabyte; the address is the line of its `AWS::EC2::EIP`.
+"""NAT gateways: the hour, the gigabyte, and the way to it from other zones; the address is the line of its EIP.
 
-Facts: https://aws.amazon.com/vpc/pricing/ ; an address serves 55,000 connections at once to one destination:
+Where subnets of other zones are routed to it, their part of the bytes is taken to be as large as their part of the
+subnets, and crosses zones, which is paid on both sides. Facts: https://aws.amazon.com/vpc/pricing/ ; an address
+serves 55,000 connections at once to one destination:
 https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review.floor import HOURS
-from workbench.review.numbers import constant
+from workbench.review.numbers import constant, dollars
+from workbench.review.prices import PriceBook
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, one_of
+from workbench.workload import Figure
+
+_BOTH_SIDES = constant(2, "2 sides that pay")
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -19,24 +26,64 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield CostLine("NAT gateways", "gateway-hours", HOURS, "nat.gateway_hour")
     processed = context.derive(resource, "processed_gb_per_month")
     yield CostLine("Data through NAT", "GB", processed, "nat.gb_processed")
+    share = _from_other_zones(resource, context)
+    if share is not None:
+        crossing = context.derive(resource, "processed_gb_per_month", by=lambda gb: gb * share * _BOTH_SIDES)
+        yield CostLine("Data from other zones (to NAT)", "GB", crossing, "transfer.inter_az")
+
+
+def _from_other_zones(resource: Resource, context: Context) -> Figure | None:
+    """The part of the subnets routed to it that are in another zone; None where none is seen to be."""
+    own = _zone(context.target(resource, resource.properties.get("SubnetId")))
+    served = list(_served(resource, context))
+    others = [zone for zone in served if zone != own]
+    if own is None or not others:
+        return None
+    words = f"{len(others)} of {len(served)} subnets are in other zones"
+    return constant(Decimal(len(others)) / len(served), words)
+
+
+def _served(resource: Resource, context: Context) -> Iterator[str]:
+    """The zone of each subnet whose route table leads to it, where the template tells."""
+    tables = [
+        context.target(route, route.properties.get("RouteTableId"))
+        for route in context.all_of("AWS::EC2::Route")
+        if context.target(route, route.properties.get("NatGatewayId")) is resource
+    ]
+    for each in context.all_of("AWS::EC2::SubnetRouteTableAssociation") if tables else ():
+        table = context.target(each, each.properties.get("RouteTableId"))
+        if any(table is known for known in tables):
+            zone = _zone(context.target(each, each.properties.get("SubnetId")))
+            if zone is not None:
+                yield zone
+
+
+def _zone(subnet: Resource | None) -> str | None:
+    """The zone of a subnet as its template writes it: a name, or the function that selects one."""
+    value = None if subnet is None else subnet.properties.get("AvailabilityZone")
+    return None if value is None else str(value)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    quota = context.quota("nat.connections")
-    addresses = 1 + len(resource.properties.get("SecondaryAllocationIds") or [])
-    serves = quota.figure * constant(addresses, f"{addresses} addresses") if addresses > 1 else quota.figure
-    load = context.derive(resource, "peak_connections")
-    name, limit = context.name_of(resource), "Connections at once to one destination"
-    yield Limit(name, limit, quota.unit, serves, load, quota.adjustable, quota.source)
+    count = 1 + len(resource.properties.get("SecondaryAllocationIds") or [])
+    addresses = constant(count, f"{count} addresses") if count > 1 else None
+    load, limit = context.derive(resource, "peak_connections"), "Connections at once to one destination"
+    yield context.against("nat.connections", resource, limit, load, addresses)
+    if "peak_mb_per_second" in resource.workload:
+        eight = constant("0.008", "0.008 Gbit/MB")
+        rate = context.derive(resource, "peak_mb_per_second", by=lambda rate: rate * eight)
+        yield context.against("nat.gbps", resource, "Bandwidth", rate)
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    declared = resource.stack.metadata.get("Workload") or {}
+    declared = resource.stack.top.metadata.get("Workload") or {}
     gateways = [each for each in context.all_of(resource.type) if each.stack is resource.stack]
     if declared.get("stage") == "sandbox" and len(gateways) > 1 and resource is gateways[0]:
+        price = PriceBook.load()["nat.gateway_hour"].cost(HOURS.value)
+        saved = dollars(price * (len(gateways) - 1))
         yield (
             f"{context.name_of(resource)}: one of {len(gateways)} NAT gateways of a sandbox, where one, "
-            "or an instance, would do"
+            f"or an instance, would do: {saved} a month less with one"
         )
 
 
@@ -46,6 +93,7 @@ ROOM = Room(
     usage={
         "processed_gb_per_month": Usage("GB", "bytes through it, both ways"),
         "peak_connections": Usage("connections", "connections at once to its busiest destination"),
+        "peak_mb_per_second": Usage("MB/s", "bytes through it in the busiest second, both ways"),
     },
     lines=_lines,
     limits=_limits,

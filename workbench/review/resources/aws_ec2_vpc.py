@@ -25,7 +25,9 @@ ROOM = Room(
     type="AWS::EC2::VPC",
     classification="usage",
     usage={
-        "cross_zone_gb_per_month": Usage("GB", "bytes that one zone sends to another, each counted once"),
+        "cross_zone_gb_per_month": Usage(
+            "GB", "bytes that one zone sends to another, each counted once; not those to a NAT gateway"
+        ),
         "egress_gb_per_month": Usage("GB", "bytes sent to the internet; not those to CloudFront"),
     },
     lines=_lines,

@@ -1,6 +1,7 @@
-"""VPC endpoints: a gateway is free, an interface pays by the hour in each zone and by the gigabyte.
+"""VPC endpoints: a gateway is free, others pay by the hour in each zone and by the gigabyte.
 
-Facts: https://aws.amazon.com/privatelink/pricing/
+Facts: https://aws.amazon.com/privatelink/pricing/ and https://aws.amazon.com/elasticloadbalancing/pricing/ , for
+those of a Gateway Load Balancer
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         resource,
         resource.properties.get("VpcEndpointType", "Gateway"),
         "VpcEndpointType",
-        ("Gateway", "Interface"),
+        ("Gateway", "Interface", "GatewayLoadBalancer"),
     )
     if kind == "Gateway":
         if "processed_gb_per_month" in resource.workload:
@@ -26,9 +27,10 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         return
     subnets = zones.count(resource, resource.properties.get("SubnetIds"), "SubnetIds")
     fleet = zones.always(subnets, "zones")
-    yield from fleet.lines("Endpoints", "interface", "zone-hours", HOURS, "vpc.endpoint.interface_hour")
+    words, prices = ("interface", "interface") if kind == "Interface" else ("gateway load balancer", "gwlb")
+    yield from fleet.lines("Endpoints", words, "zone-hours", HOURS, f"vpc.endpoint.{prices}_hour")
     processed = context.derive(resource, "processed_gb_per_month")
-    yield CostLine("Data through endpoints", "GB", processed, "vpc.endpoint.interface_gb")
+    yield CostLine("Data through endpoints", "GB", processed, f"vpc.endpoint.{prices}_gb")
 
 
 ROOM = Room(

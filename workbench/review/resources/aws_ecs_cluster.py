@@ -1,4 +1,8 @@
-"""ECS clusters: free, but Container Insights sends metrics that are paid each."""
+"""ECS clusters: free, but Container Insights sends metrics that are paid each.
+
+What ECS Exec records is the line of the log group or bucket that its configuration names. Facts:
+https://aws.amazon.com/cloudwatch/pricing/
+"""
 
 from __future__ import annotations
 
@@ -17,9 +21,18 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
                 yield CostLine("Container Insights", "metrics", metrics, "cloudwatch.metrics.custom")
 
 
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    for setting in resource.properties.get("ClusterSettings") or []:
+        if setting.get("Name") == "containerInsights" and setting.get("Value") == "enhanced":
+            yield (
+                f"{context.name_of(resource)}: metrics of enhanced Container Insights have a price of their own; "
+                "that of custom metrics, which is counted, is higher"
+            )
+
+
 ROOM = Room(
     type="AWS::ECS::Cluster",
-    classification="mixed",
+    classification="baseline",
     usage={
         "insight_metrics": Usage(
             "metrics",
@@ -28,4 +41,5 @@ ROOM = Room(
         )
     },
     lines=_lines,
+    warnings=_warnings,
 )

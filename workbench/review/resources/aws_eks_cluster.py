@@ -1,6 +1,8 @@
 """EKS clusters: the hour of the control plane, and six times that past the end of a version's standard support.
 
-The nodes are lines of their own groups. Facts: https://aws.amazon.com/eks/pricing/ and the release calendar,
+The nodes are lines of their own groups. What Auto Mode starts is not in the template: its vCPU-hours are declared,
+and paid as those of a common machine, with the fee of Auto Mode and a volume of 80 GB to each. A provisioned control
+plane is paid on top of the cluster. Facts: https://aws.amazon.com/eks/pricing/ and the release calendar,
 https://docs.aws.amazon.com/eks/latest/userguide/kubernetes-versions.html as of 2026-04-24
 """
 
@@ -10,9 +12,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review.floor import HOURS
+from workbench.review.floor import HOURS, times
+from workbench.review.numbers import constant, dollars, plain
 from workbench.review.prices import PriceBook
-from workbench.review.room import Context, CostLine, Room, Usage, refuse
+from workbench.review.room import Context, CostLine, Room, Usage, one_of, refuse
 
 # Version → the last day of standard support and of extended support. A newer one than these is in standard support.
 SUPPORT = {
@@ -24,14 +27,61 @@ SUPPORT = {
     "1.35": ("2027-03-27", "2028-03-27"),
 }
 
+_TIERS = ("xl", "2xl", "4xl", "8xl")
+_AUTO_MACHINE, _AUTO_CPUS, _AUTO_GB = "m7i.large", 2, 80
+
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     _refuse_extras(resource)
     yield CostLine("Clusters", "cluster-hours", HOURS, "eks.cluster")
     if _is_in_extended_support(resource):
         yield CostLine("Extended support", "cluster-hours", HOURS, "eks.extended_support_surcharge")
+    tier = _tier(resource)
+    if tier is not None:
+        key = f"eks.provisioned_control_plane.{tier}"
+        yield CostLine(f"Provisioned control plane ({tier})", "hours", HOURS, key)
+    if _is_in_auto_mode(resource):
+        yield from _auto_mode(resource, context)
     if _makes_load_balancers(resource):
         yield from _load_balancers(resource, context)
+    if _logs_elsewhere(resource, context):
+        written = context.derive(resource, "control_plane_logs_gb_per_month")
+        words = "Logs written (control plane, log group not in the template)"
+        yield CostLine(words, "GB", written, "cloudwatch.logs.ingest")
+
+
+def _tier(resource: Resource) -> str | None:
+    """The size of a provisioned control plane, as the price keys name it; None where EKS scales it."""
+    tier = (resource.properties.get("ControlPlaneScalingConfig") or {}).get("Tier", "standard")
+    known = ("standard", *(f"tier-{size}" for size in _TIERS))
+    chosen = one_of(resource, tier, "Tier", known)
+    return None if chosen == "standard" else chosen.removeprefix("tier-")
+
+
+def _is_in_auto_mode(resource: Resource) -> bool:
+    """Whether EKS itself starts nodes; without node pools it manages only load balancers and volumes."""
+    compute = resource.properties.get("ComputeConfig") or {}
+    return compute.get("Enabled") is True and bool(compute.get("NodePools"))
+
+
+def _auto_mode(resource: Resource, context: Context) -> Iterator[CostLine]:
+    size = constant(_AUTO_CPUS, f"{_AUTO_CPUS} vCPUs of a {_AUTO_MACHINE}")
+    hours = context.derive(resource, "auto_mode_vcpu_hours_per_month", by=lambda cpus: cpus / size)
+    key = f"ec2.linux.{_AUTO_MACHINE}"
+    yield CostLine(f"Nodes (Auto Mode, as {_AUTO_MACHINE})", "instance-hours", hours, key)
+    ratio = PriceBook.load()["eks.auto_mode.fee_ratio"].tiers[0].price
+    fee = constant(ratio, f"{plain(ratio * 100)} % (fee of Auto Mode)")
+    yield CostLine("Fee (Auto Mode)", "instance-hours", times(hours, fee), key)
+    disk = constant(_AUTO_GB, f"{_AUTO_GB} GB a node") / HOURS
+    yield CostLine("Volumes (Auto Mode, gp3)", "GB-months", times(hours, disk), "ebs.gp3")
+
+
+def _logs_elsewhere(resource: Resource, context: Context) -> bool:
+    """Whether the control plane writes logs to a group that EKS makes, and that is not in the template."""
+    logging = (resource.properties.get("Logging") or {}).get("ClusterLogging") or {}
+    groups = context.all_of("AWS::Logs::LogGroup")
+    has_own = any(str(each.properties.get("LogGroupName", "")).startswith("/aws/eks/") for each in groups)
+    return bool(logging.get("EnabledTypes")) and not has_own
 
 
 def _makes_load_balancers(resource: Resource) -> bool:
@@ -50,13 +100,7 @@ def _load_balancers(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _refuse_extras(resource: Resource) -> None:
-    properties = resource.properties
-    compute = properties.get("ComputeConfig") or {}
-    if compute.get("Enabled") is True and compute.get("NodePools"):
-        raise refuse(resource, "its node pools are in Auto Mode, which adds to the price of each instance")
-    if (properties.get("ControlPlaneScalingConfig") or {}).get("Tier", "standard") != "standard":
-        raise refuse(resource, "ControlPlaneScalingConfig provisions a larger control plane")
-    if properties.get("RemoteNetworkConfig"):
+    if resource.properties.get("RemoteNetworkConfig"):
         raise refuse(resource, "RemoteNetworkConfig is for hybrid nodes, which pay by the vCPU")
 
 
@@ -85,18 +129,26 @@ def _parts(resource: Resource, version: Any) -> tuple[int, ...]:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    logging = (resource.properties.get("Logging") or {}).get("ClusterLogging") or {}
-    if logging.get("EnabledTypes"):
+    if _is_in_auto_mode(resource):
         yield (
-            f"{context.name_of(resource)}: the logs of its control plane are paid by the gigabyte, and counted "
-            "only where their log group is in the template"
+            f"{context.name_of(resource)}: Auto Mode chooses among instance types; they are counted as "
+            f"{_AUTO_MACHINE}, by the vCPU"
         )
+    if _is_in_extended_support(resource):
+        saved = PriceBook.load()["eks.extended_support_surcharge"].cost(HOURS.value)
+        yield f"{context.name_of(resource)}: a version in standard support costs {dollars(saved)} a month less"
 
 
 ROOM = Room(
     type="AWS::EKS::Cluster",
     classification="mixed",
     usage={
+        "auto_mode_vcpu_hours_per_month": Usage(
+            "vCPU-hours", "Auto Mode: vCPUs of the nodes that it starts × their hours"
+        ),
+        "control_plane_logs_gb_per_month": Usage(
+            "GB", "log bytes of the control plane, where its log group is not in the template", scales=False
+        ),
         "load_balancers": Usage(
             "load balancers", "application load balancers that EKS makes for Ingresses", scales=False
         ),

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review import ec2, machines
+from workbench.review import ec2, machines, zones
 from workbench.review.floor import grown
 from workbench.review.numbers import constant
-from workbench.review.room import Context, CostLine, Limit, Room, Usage
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, setting
 from workbench.workload import Figure
 
 # Size → network interfaces, and IPv4 addresses of each.
@@ -44,6 +44,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     fleet = grown(context, resource, "average_nodes", least, most)
     each = ec2.nodes_machine(resource, context)
     yield from ec2.machine_lines(fleet, each)
+    yield from ec2.credit_lines(resource, context, each)
     yield from ec2.address_lines(resource, context, fleet, each)
 
 
@@ -53,7 +54,9 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         _, most = ec2.bounds(resource)
         load = context.derive(resource, "peak_pods")
         source = "https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html"
-        yield Limit(context.name_of(resource), "Pods on the nodes", "pods", most * pods, load, True, source)
+        name = context.name_of(resource)
+        advice = f"{setting(name, 'MaxSize of ScalingConfig')}, or take a larger instance type"
+        yield Limit(name, "Pods on the nodes", "pods", most * pods, load, True, source, advice)
 
 
 def _pods_of_a_node(resource: Resource, machine: str) -> Figure | None:
@@ -68,7 +71,8 @@ def _pods_of_a_node(resource: Resource, machine: str) -> Figure | None:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    yield from ec2.machine_warnings(resource, context, ec2.nodes_machine(resource, context))
+    least, _ = ec2.bounds(resource)
+    yield from ec2.machine_warnings(resource, context, ec2.nodes_machine(resource, context), least.value)
 
 
 ROOM = Room(
@@ -76,6 +80,8 @@ ROOM = Room(
     classification="mixed",
     usage={
         "average_nodes": Usage("nodes", "nodes that run, averaged over the month"),
+        **ec2.CREDITS,
+        **zones.EGRESS,
         "peak_pods": Usage("pods", "pods at the busiest time, those of the system on each node included"),
     },
     lines=_lines,

@@ -11,8 +11,9 @@ from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review.floor import HOURS, grown
-from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of
+from workbench.review.numbers import constant, dollars, shown
+from workbench.review.prices import PriceBook
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, setting
 from workbench.workload import SECONDS_PER_MONTH, Figure
 
 # The least that is paid, in GB.
@@ -54,6 +55,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+    yield from _processing(resource, context)
     load = context.derive(resource, "stored_gb")
     maximum = _bound(resource, "DataStorage", "Maximum")
     if maximum is None:
@@ -61,7 +63,36 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         return
     source = context.quota("elasticache.serverless_storage").source
     most = constant(maximum, f"{shown(maximum)} GB (DataStorage.Maximum)")
-    yield Limit(context.name_of(resource), "Data of the cache", "GB", most, load, True, source)
+    advice = setting(context.name_of(resource), "Maximum of DataStorage (up to 5,000 GB)")
+    yield Limit(context.name_of(resource), "Data of the cache", "GB", most, load, True, source, advice)
+
+
+def _processing(resource: Resource, context: Context) -> Iterator[Limit]:
+    """`peak_ecpus_per_second` against what CacheUsageLimits allows."""
+    maximum = _bound(resource, "ECPUPerSecond", "Maximum")
+    if maximum is None or "peak_ecpus_per_second" not in resource.workload:
+        return
+    most, name = constant(maximum, f"{shown(maximum)} ECPU/s (Maximum)"), context.name_of(resource)
+    load, advice = (
+        context.derive(resource, "peak_ecpus_per_second"),
+        setting(name, "Maximum of ECPUPerSecond"),
+    )
+    source = context.quota("elasticache.serverless_storage").source
+    yield Limit(name, "Processing of the cache", "ECPU/s", most, load, True, source, advice)
+
+
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    if _engine(resource) == "redis":
+        book = PriceBook.load()
+        idle = {
+            name: book[f"elasticache.serverless.{name}.storage"].cost(least * HOURS.value)
+            for name, least in _LEAST_GB.items()
+        }
+        saved = dollars(idle["redis"] - idle["valkey"])
+        yield (
+            f"{context.name_of(resource)}: Valkey, which speaks the same protocol, costs a third less, "
+            f"and {saved} a month less at the least"
+        )
 
 
 ROOM = Room(
@@ -70,8 +101,10 @@ ROOM = Room(
     usage={
         "stored_gb": Usage("GB", "data held, averaged over the month"),
         "ecpus_per_month": Usage("ECPUs", "commands, in steps of a kilobyte"),
+        "peak_ecpus_per_second": Usage("ECPU/s", "commands of the busiest second, in steps of a kilobyte"),
         "backup_gb": Usage("GB", "backups held, where SnapshotRetentionLimit is set"),
     },
     lines=_lines,
     limits=_limits,
+    warnings=_warnings,
 )

@@ -1,5 +1,6 @@
 """Load balancers: the hour, the capacity units (LCU) of the average hour, and public addresses.
 
+A network load balancer that balances across zones pays for what crosses them; an application load balancer does not.
 A unit is whichever of its dimensions is used most: new connections, active connections, bytes, and for an
 application load balancer the rules it evaluates beyond ten a request. The average hour is priced, so a load
 with high peaks costs somewhat more. Facts: https://aws.amazon.com/elasticloadbalancing/pricing/
@@ -21,7 +22,9 @@ from workbench.workload import SECONDS_PER_MONTH, Figure
 _PRICES = {
     "application": ("elb.alb.hour", "elb.alb.lcu"),
     "network": ("elb.nlb.hour", "elb.nlb.nlcu"),
+    "gateway": ("elb.gwlb.hour", "elb.gwlb.glcu"),
 }
+_BOTH_SIDES = constant(2, "2 sides that pay")
 FREE_RULES = 10
 RULES_PER_SECOND = 1_000
 
@@ -35,6 +38,7 @@ class _Unit:
 
 
 _APPLICATION = _Unit(new=25, active=3_000)
+_GATEWAY = _Unit(new=600, active=60_000)
 _NETWORK: Mapping[str, _Unit] = {
     "TCP": _Unit(new=800, active=100_000),
     "UDP": _Unit(new=400, active=50_000),
@@ -45,20 +49,38 @@ _NETWORK: Mapping[str, _Unit] = {
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     properties = resource.properties
-    kind = one_of(resource, properties.get("Type", "application"), "Type", ("application", "network"))
+    kind = one_of(resource, properties.get("Type", "application"), "Type", tuple(_PRICES))
     if properties.get("MinimumLoadBalancerCapacity"):
         raise refuse(resource, "MinimumLoadBalancerCapacity reserves capacity, which is paid")
     hour, unit = _PRICES[kind]
     yield CostLine(f"Load balancers ({kind})", "hours", HOURS, hour)
     yield CostLine(f"Capacity units ({kind})", "unit-hours", _units(resource, context, kind), unit)
-    addresses = _public_addresses(resource)
+    addresses = 0 if kind == "gateway" else _public_addresses(resource)
     if addresses:
         yield from zones.public_addresses(zones.always(addresses, "addresses"))
+    if kind != "gateway" and _faces_the_internet(resource):
+        yield from zones.egress(resource, context)
+    if "cross_zone_gb_per_month" in resource.workload or (kind == "network" and _crosses_zones(resource)):
+        crossing = context.derive(resource, "cross_zone_gb_per_month", by=lambda moved: moved * _BOTH_SIDES)
+        yield CostLine("Data between zones", "GB", crossing, "transfer.inter_az")
+
+
+def _crosses_zones(resource: Resource) -> bool:
+    attributes = resource.properties.get("LoadBalancerAttributes") or []
+    return any(
+        each.get("Key") == "load_balancing.cross_zone.enabled" and str(each.get("Value")).lower() == "true"
+        for each in attributes
+    )
+
+
+def _faces_the_internet(resource: Resource) -> bool:
+    return str(resource.properties.get("Scheme", "internet-facing")) == "internet-facing"
 
 
 def _units(resource: Resource, context: Context, kind: str) -> Figure:
     """Unit-hours a month: 730 times the largest dimension of the average hour."""
-    unit = _APPLICATION if kind == "application" else _network_unit(resource, context)
+    fixed = {"application": _APPLICATION, "gateway": _GATEWAY}
+    unit = fixed.get(kind) or _network_unit(resource, context)
     figures = [
         context.derive(
             resource,
@@ -113,7 +135,7 @@ def _network_unit(resource: Resource, context: Context) -> _Unit:
 def _public_addresses(resource: Resource) -> int:
     """One in each subnet when it faces the internet; elastic ones have lines of their own."""
     properties = resource.properties
-    if properties.get("Scheme", "internet-facing") != "internet-facing":
+    if not _faces_the_internet(resource):
         return 0
     if properties.get("IpAddressType") == "dualstack-without-public-ipv4":
         return 0
@@ -131,6 +153,10 @@ ROOM = Room(
         "processed_gb_per_month": Usage("GB", "bytes of requests and answers"),
         "new_connections_per_second": Usage("connections/s", "connections that are opened, on average"),
         "active_connections_per_minute": Usage("connections", "connections open at once, on average"),
+        "cross_zone_gb_per_month": Usage(
+            "GB", "network load balancers across zones: bytes that one zone sends to another"
+        ),
+        **zones.EGRESS,
     },
     lines=_lines,
 )

@@ -1,31 +1,72 @@
-"""KMS keys: a dollar a month, and requests. A first and a second yearly rotation add a dollar a month each.
+"""KMS keys: a dollar a month, requests, and with rotation a dollar more for each of the first two in later years.
 
-Facts: https://aws.amazon.com/kms/pricing/
+Requests are those that programs make themselves. What S3, SQS, SNS, DynamoDB, Kinesis and Secrets Manager ask for you
+is a line of the resource that causes it. Facts: https://aws.amazon.com/kms/pricing/
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review.room import Context, CostLine, Room, Usage, each
+from workbench.review import kms
+from workbench.review.numbers import constant
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, declared_only, each
+from workbench.workload import Figure
 
-_SYMMETRIC = ("SYMMETRIC_DEFAULT",)
+_ROTATIONS_PAID = 2
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield CostLine("Customer managed keys", "keys", each(1, "key, before its first rotation"), "kms.key")
-    symmetric = resource.properties.get("KeySpec", "SYMMETRIC_DEFAULT") in _SYMMETRIC
+    if "rotations" in resource.workload:
+        done = context.derive(resource, "rotations", by=_paid)
+        yield CostLine("Rotations of the key", "keys", done, "kms.key")
     requests = context.derive(resource, "requests_per_month")
-    kind, price_key = (
-        ("symmetric", "kms.requests") if symmetric else ("asymmetric", "kms.requests.asymmetric")
-    )
+    kind, price_key = kms.of_kind(resource.properties.get("KeySpec"))
     yield CostLine(f"Requests ({kind})", "requests", requests, price_key)
+
+
+def _paid(rotations: Figure) -> Figure:
+    held = min(rotations.value, Decimal(_ROTATIONS_PAID))
+    return constant(held, f"{rotations.formula}, of which {_ROTATIONS_PAID} are paid at the most")
+
+
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    if resource.properties.get("EnableKeyRotation") is True and "rotations" not in resource.workload:
+        yield (
+            f"{context.name_of(resource)}: each of its first two rotations adds a dollar a month; "
+            "it is priced as in its first year"
+        )
+
+
+def _limits_of_account(context: Context) -> Iterator[Limit]:
+    """What the symmetric keys are asked; all of an account share one rate."""
+    keys = [each for each in context.all_of("AWS::KMS::Key") if _is_symmetric(each)]
+    rate = declared_only(context.derive(each, "peak_requests_per_second") for each in keys)
+    if rate is not None:
+        yield context.against("kms.requests_per_second", "account", "KMS requests a second", rate)
+
+
+def _is_symmetric(resource: Resource) -> bool:
+    return str(resource.properties.get("KeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
 
 
 ROOM = Room(
     type="AWS::KMS::Key",
     classification="mixed",
-    usage={"requests_per_month": Usage("requests", "calls, also those that S3, SQS and others make for you")},
+    usage={
+        "requests_per_month": Usage(
+            "requests",
+            "calls of your own programs; those that S3, SQS and others make are the lines of those",
+        ),
+        "peak_requests_per_second": Usage(
+            "requests/s", "all calls in the busiest second, those of AWS included"
+        ),
+        "rotations": Usage("rotations", "how often it was rotated, if ever", scales=False),
+    },
     lines=_lines,
+    limits_of_account=_limits_of_account,
+    warnings=_warnings,
 )

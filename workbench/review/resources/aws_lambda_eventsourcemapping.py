@@ -9,11 +9,13 @@ by Lambda are free, and of Kafka too, but for the bytes that an MSK Serverless c
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
-from workbench.review.resources import aws_lambda_function
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, is_declared, number, refuse
+from workbench.review.queueing import Station
+from workbench.review.resources import aws_kinesis_stream, aws_lambda_function, aws_msk_cluster
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, is_declared, number, refuse, setting
 from workbench.workload import SECONDS_PER_MONTH, Figure
 
 POLLERS = 5
@@ -26,6 +28,8 @@ _FREE_SOURCES = (
     "AWS::MSK::Cluster",
     "AWS::MSK::ServerlessCluster",
 )
+_STREAM_PAGE = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"
+_KAFKA_PAGE = "https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html"
 _FREE_ARNS = (":dynamodb:", ":kinesis:")
 
 
@@ -63,23 +67,98 @@ def _is_fifo(queue: Resource | None) -> bool:
     return queue is not None and queue.properties.get("FifoQueue") is True
 
 
-def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    if not _reads_a_queue(resource, context):
-        return
+def _function(resource: Resource, context: Context) -> Resource | None:
+    """The function that it feeds; None outside the assembly."""
     function = context.target(resource, resource.properties.get("FunctionName"))
-    if function is None or function.type != "AWS::Lambda::Function":
+    return function if function is not None and function.type == "AWS::Lambda::Function" else None
+
+
+def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+    function = _function(resource, context)
+    if function is None:
         return
-    load = _arrivals(resource, context)
     seconds = aws_lambda_function.seconds(function, context)
-    if seconds.value == 0:
-        # Without a duration there is no rate; the load says which figure is missing.
-        load = load if is_declared(seconds) else seconds
-        drain = constant(0, seconds.formula)
+    name, source = context.name_of(resource), context.quota("lambda.sqs_concurrent_invokes").source
+    if _reads_a_queue(resource, context):
+        load = _arrivals(resource, context)
+        workers, advice = _workers(resource, function, context)
+        if seconds.value == 0:
+            # Without a duration there is no rate; the load says which figure is missing.
+            load = load if is_declared(seconds) else seconds
+            drain = constant(0, seconds.formula)
+        else:
+            drain = workers * _batch(resource, context) / seconds
+        yield Limit(name, "Messages drained a second", "messages/s", drain, load, True, source, advice)
+        return
+    lanes, load = _lanes(resource, context), _batches(resource, function, context)
+    if lanes is not None and seconds.value and is_declared(load):
+        limit = "Batches worked on a second"
+        yield Limit(name, limit, "batches/s", lanes.count / seconds, load, True, lanes.source, lanes.advice)
+
+
+@dataclass(frozen=True)
+class _Lanes:
+    """The parts of a stream or of topics, of each of which one batch is worked on at a time."""
+
+    count: Figure
+    work: str
+    source: str
+    advice: str
+
+
+def _lanes(resource: Resource, context: Context) -> _Lanes | None:
+    """Shards, or partitions; None where their number isn't in the template."""
+    source = source_of(resource, context)
+    if source is None:
+        return None
+    name, from_ = context.name_of(resource), context.name_of(source)
+    if source.type == "AWS::Kinesis::Stream" and source.properties.get("ShardCount") is not None:
+        factor = number(
+            resource, resource.properties.get("ParallelizationFactor"), "ParallelizationFactor", default=1
+        )
+        at_once = constant(factor, f"{shown(factor)} batches of each (ParallelizationFactor)")
+        shards = aws_kinesis_stream.shard_count(source)
+        advice = f"{setting(name, 'ParallelizationFactor')} (up to 10), or ShardCount of {from_}"
+        return _Lanes(shards * at_once, "batches of each shard", _STREAM_PAGE, advice)
+    if source.type in ("AWS::MSK::Cluster", "AWS::MSK::ServerlessCluster"):
+        partitions = context.declared(source, "partitions")
+        if partitions is not None and source.type == "AWS::MSK::Cluster":
+            partitions = partitions / aws_msk_cluster.copies(source)
+        if partitions is not None:
+            advice = f"give the topics of {from_} more partitions, or work on a batch in less time"
+            return _Lanes(partitions, "batches of each partition", _KAFKA_PAGE, advice)
+    return None
+
+
+def _stations(resource: Resource, context: Context) -> Iterator[Station]:
+    """A queue's batches wait for any worker; those of a shard or partition, one after the other, for their own."""
+    function = _function(resource, context)
+    if function is None:
+        return
+    name, seconds = context.name_of(resource), aws_lambda_function.seconds(function, context)
+    if _reads_a_queue(resource, context):
+        workers, _ = _workers(resource, function, context)
+        yield Station(name, "batches", workers, _batches(resource, function, context), seconds)
+        return
+    lanes = _lanes(resource, context)
+    if lanes is not None and lanes.count.value:
+        load = _batches(resource, function, context)
+        each = load / lanes.count if is_declared(load) else load
+        yield Station(name, lanes.work, constant(1, "1 at a time"), each, seconds)
+
+
+def _batches(resource: Resource, function: Resource, context: Context) -> Figure:
+    """Batches a second at the peak: the function's calls, or full batches where it is called by others too."""
+    mappings = context.all_of(resource.type)
+    feeds = [each for each in mappings if _function(each, context) is function]
+    if len(feeds) == 1 and "peak_invocations_per_second" in function.workload:
+        return context.derive(function, "peak_invocations_per_second")
+    source = source_of(resource, context)
+    if source is not None and source.type == "AWS::Kinesis::Stream":
+        messages = context.derive(source, "peak_records_per_second")
     else:
-        drain = _workers(resource, function, context) * _batch(resource) / seconds
-    source = context.quota("lambda.sqs_concurrent_invokes").source
-    name = context.name_of(resource)
-    yield Limit(name, "Messages drained a second", "messages/s", drain, load, True, source)
+        messages = _arrivals(resource, context)
+    return messages / _batch(resource, context) if is_declared(messages) else messages
 
 
 def _arrivals(resource: Resource, context: Context) -> Figure:
@@ -89,21 +168,25 @@ def _arrivals(resource: Resource, context: Context) -> Figure:
     return context.derive(queue, "peak_messages_per_second")
 
 
-def _workers(resource: Resource, function: Resource, context: Context) -> Figure:
-    """How many batches are worked on at once: the least of what the mapping, the function and AWS allow."""
-    ceilings = [context.quota("lambda.sqs_concurrent_invokes").figure]
+def _workers(resource: Resource, function: Resource, context: Context) -> tuple[Figure, str]:
+    """How many batches are worked on at once: the least of what mapping, function and AWS allow, with its advice."""
+    quota = context.quota("lambda.sqs_concurrent_invokes")
+    ceilings = [(quota.figure, quota.advice)]
     maximum = (resource.properties.get("ScalingConfig") or {}).get("MaximumConcurrency")
     if maximum is not None:
         count = number(resource, maximum, "ScalingConfig.MaximumConcurrency")
-        ceilings.append(constant(count, f"{shown(count)} concurrent batches"))
+        advice = setting(context.name_of(resource), "MaximumConcurrency (up to 1,000) or BatchSize")
+        ceilings.append((constant(count, f"{shown(count)} concurrent batches"), advice))
     own = aws_lambda_function.reserved(function)
     if own is not None:
-        ceilings.append(own)
-    return min(ceilings, key=lambda figure: figure.value)
+        ceilings.append((own, setting(context.name_of(function), "ReservedConcurrentExecutions")))
+    return min(ceilings, key=lambda ceiling: ceiling[0].value)
 
 
-def _batch(resource: Resource) -> Figure:
-    size = number(resource, resource.properties.get("BatchSize"), "BatchSize", default=10)
+def _batch(resource: Resource, context: Context) -> Figure:
+    """The most that a batch holds: https://docs.aws.amazon.com/lambda/latest/api/API_CreateEventSourceMapping.html"""
+    usual = 10 if _reads_a_queue(resource, context) else 100
+    size = number(resource, resource.properties.get("BatchSize"), "BatchSize", default=usual)
     return constant(size, f"{shown(size)} messages a batch")
 
 
@@ -118,4 +201,5 @@ ROOM = Room(
     },
     lines=_lines,
     limits=_limits,
+    stations=_stations,
 )

@@ -1,6 +1,7 @@
-"""Aurora PostgreSQL clusters: storage, I/O, backups, and the capacity of serverless members.
+"""Aurora PostgreSQL clusters: storage, I/O, backups, the capacity of serverless members; copies to other regions.
 
-Backups are free up to the size of the data. Facts: https://aws.amazon.com/rds/aurora/pricing/
+Backups are free up to the size of the data. Aurora MySQL and Multi-AZ clusters have no prices in the book. Facts:
+https://aws.amazon.com/rds/aurora/pricing/
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from workbench.assembly import Resource
 from workbench.review import aurora, rds
 from workbench.review.floor import HOURS, grown
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, one_of, refuse
+from workbench.workload import total
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -25,7 +27,18 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         requests = context.derive(resource, "io_requests_per_month")
         yield CostLine("Input and output", "I/O requests", requests, "aurora.io")
     yield CostLine("Backups", "GB-months", context.derive(resource, "backup_gb"), "aurora.backup")
+    if resource.properties.get("EnableHttpEndpoint"):
+        calls = context.derive(resource, "data_api_requests_per_month")
+        yield CostLine("Requests (Data API)", "requests", calls, "aurora.data_api")
+    if resource.properties.get("GlobalClusterIdentifier"):
+        writes = context.derive(resource, "replicated_writes_per_month")
+        yield CostLine(
+            "Writes replicated (global database)", "writes", writes, "aurora.global_database.replicated_write"
+        )
+        moved = context.derive(resource, "replicated_gb_per_month")
+        yield CostLine("Data replicated (other region)", "GB", moved, "transfer.inter_region")
     yield from rds.master_secret(resource)
+    yield from rds.logs(resource, context)
 
 
 def _capacity(resource: Resource, context: Context, kind: str) -> Iterator[CostLine]:
@@ -39,9 +52,21 @@ def _capacity(resource: Resource, context: Context, kind: str) -> Iterator[CostL
     yield from units.lines("Capacity", words, "ACU-hours", HOURS, f"aurora.serverless_v2.acu.{kind}")
 
 
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    yield from rds.not_priced(resource, context)
+    provisioned = [
+        rds.processors(each)
+        for each in aurora.members(resource, context)
+        if rds.machine_class(each) != aurora.SERVERLESS
+    ]
+    if provisioned:
+        yield from rds.extended_support_warnings(resource, context, total(*provisioned))
+
+
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
     load = context.derive(resource, "stored_gb")
     yield context.against("aurora.storage", resource, "Storage of the cluster", load)
+    yield from aurora.peak_capacity(resource, context)
 
 
 ROOM = Room(
@@ -53,8 +78,18 @@ ROOM = Room(
             "I/O requests", "reads and writes of the storage; not with I/O-Optimized"
         ),
         "backup_gb": Usage("GB", "backups held beyond the size of the data; as much as that is free"),
+        "data_api_requests_per_month": Usage(
+            "requests", "calls of the Data API, in steps of 32 KB, where EnableHttpEndpoint is on"
+        ),
+        "replicated_writes_per_month": Usage(
+            "writes", "the primary of a global database: writes that another region gets; zero elsewhere"
+        ),
+        "replicated_gb_per_month": Usage("GB", "the bytes of those"),
+        **rds.LOGS,
         "average_acus": Usage("ACU", "capacity of all serverless members, averaged over the month"),
+        "peak_acus": Usage("ACU", "capacity that the busiest serverless member needs at the peak"),
     },
     lines=_lines,
     limits=_limits,
+    warnings=_warnings,
 )

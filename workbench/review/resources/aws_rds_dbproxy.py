@@ -1,6 +1,7 @@
 """Database proxies: each vCPU of what is behind them, two an instance at least; of a serverless cluster each ACU.
 
-Facts: https://aws.amazon.com/rds/proxy/pricing/
+What a proxy writes to the log group that RDS makes for it is counted where it logs in detail (`DebugLogging`). Facts:
+https://aws.amazon.com/rds/proxy/pricing/
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from workbench.assembly import Resource
 from workbench.review import aurora, rds
 from workbench.review.floor import HOURS, Grown, grown
 from workbench.review.numbers import constant
-from workbench.review.room import Context, CostLine, Room, refuse
+from workbench.review.room import Context, CostLine, Room, Usage, refuse
 from workbench.workload import Figure, total
 
 LEAST_CPUS, LEAST_ACUS = 2, 8
@@ -32,6 +33,11 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         units = _units(cluster, context)
         if units is not None:
             yield from units.lines("Proxies", "serverless", "ACU-hours", HOURS, "rds.proxy.acu")
+    if resource.properties.get("DebugLogging") is True:
+        written = context.derive(resource, "log_gb_per_month")
+        yield CostLine(
+            "Logs written (log groups not in the template)", "GB", written, "cloudwatch.logs.ingest"
+        )
 
 
 def _behind(resource: Resource, context: Context) -> tuple[list[Resource], list[Resource]]:
@@ -65,4 +71,9 @@ def _units(cluster: Resource, context: Context) -> Grown | None:
     return grown(context, cluster, "average_acus", floor, most)
 
 
-ROOM = Room(type="AWS::RDS::DBProxy", classification="baseline", lines=_lines)
+ROOM = Room(
+    type="AWS::RDS::DBProxy",
+    classification="baseline",
+    usage={"log_gb_per_month": Usage("GB", "log bytes written, where DebugLogging is on")},
+    lines=_lines,
+)

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Room, Usage
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, declared_only
 from workbench.workload import HOURS_PER_MONTH, Figure
 
 _RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
@@ -29,9 +29,23 @@ def _invocations(resource: Resource, context: Context) -> Figure:
     return constant(HOURS_PER_MONTH / every, f"{shown(HOURS_PER_MONTH)} h ÷ {rate[0]}")
 
 
+def _limits_of_account(context: Context) -> Iterator[Limit]:
+    schedules = context.all_of("AWS::Scheduler::Schedule")
+    rate = declared_only(context.derive(each, "peak_invocations_per_second") for each in schedules)
+    if rate is not None:
+        limit = "Schedules that fire in a second"
+        yield context.against("scheduler.invocations_per_second", "account", limit, rate)
+
+
 ROOM = Room(
     type="AWS::Scheduler::Schedule",
     classification="usage",
-    usage={"invocations_per_month": Usage("invocations", "times it fires", scales=False)},
+    usage={
+        "invocations_per_month": Usage("invocations", "times it fires", scales=False),
+        "peak_invocations_per_second": Usage(
+            "invocations/s", "times that it and those made like it at run time fire in the busiest second"
+        ),
+    },
     lines=_lines,
+    limits_of_account=_limits_of_account,
 )

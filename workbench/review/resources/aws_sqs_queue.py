@@ -1,6 +1,9 @@
 """SQS queues: every call is a request, and a batch of up to ten messages and 64 KB is one.
 
-Facts: https://aws.amazon.com/sqs/pricing/
+With a key of the account (`KmsMasterKeyId`) a queue asks KMS for a data key of each sender every so many seconds, to
+make and to encrypt it, and for each receiver to decrypt it: AWS's formula is 2 × senders + receivers in each period.
+Those calls are the queue's line, and not the key's. Facts: https://aws.amazon.com/sqs/pricing/ and
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-key-management.html
 """
 
 from __future__ import annotations
@@ -8,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review import kms
 from workbench.review.numbers import constant, shown
 from workbench.review.resources import aws_lambda_function
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number
@@ -22,6 +26,19 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     kind = "fifo" if _is_fifo(resource) else "standard"
     requests = context.derive(resource, "requests_per_month")
     yield CostLine(f"Requests ({kind})", "requests", requests, f"sqs.{kind}")
+    if "grouped_requests_per_month" in resource.workload:
+        grouped = context.derive(resource, "grouped_requests_per_month")
+        yield CostLine("Requests with a group (fair queue)", "requests", grouped, "sqs.fair_queue_surcharge")
+    if resource.properties.get("KmsMasterKeyId"):
+        yield from kms.lines(_to_kms(resource, context, requests))
+
+
+def _to_kms(resource: Resource, context: Context, requests: Figure) -> Figure:
+    period = resource.properties.get("KmsDataKeyReusePeriodSeconds")
+    seconds = number(resource, period, "KmsDataKeyReusePeriodSeconds", default=300)
+    senders = kms.declared_or_one(context, resource, "senders", "sender")
+    receivers = kms.declared_or_one(context, resource, "receivers", "receiver")
+    return kms.by_data_keys(requests, seconds, senders * 2 + receivers)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
@@ -39,6 +56,9 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         yield context.against(
             "sqs.in_flight", resource, "Messages in flight", load if seconds.value else seconds
         )
+    if "largest_message_kb" in resource.workload:
+        size = context.derive(resource, "largest_message_kb")
+        yield context.against("sqs.message_kb", resource, "Largest message", size)
 
 
 def _high_throughput(resource: Resource) -> bool:
@@ -70,7 +90,13 @@ ROOM = Room(
         "requests_per_month": Usage(
             "requests", "every call, in steps of 64 KB; idle polls are the mapping's line"
         ),
+        "grouped_requests_per_month": Usage(
+            "requests", "standard queues: those of messages with a MessageGroupId, if any"
+        ),
+        "senders": kms.principals("send to a queue whose key is in the account"),
+        "receivers": kms.principals("receive from it"),
         "peak_messages_per_second": Usage("messages/s", "messages sent in the busiest second"),
+        "largest_message_kb": Usage("KB", "the largest message", scales=False),
     },
     lines=_lines,
     limits=_limits,

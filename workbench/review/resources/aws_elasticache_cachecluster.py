@@ -1,0 +1,76 @@
+"""Cache clusters: the hours of every node of Memcached, or of the one node of Redis OSS; backups of the latter.
+
+Both cost the same by the node. Of the memory of Redis a quarter is set aside. Facts:
+https://aws.amazon.com/elasticache/pricing/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from decimal import Decimal
+
+from workbench.assembly import Resource
+from workbench.review import by_use, machines
+from workbench.review.floor import HOURS, Grown
+from workbench.review.numbers import constant, shown
+from workbench.review.quotas import by_size
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, setting, text
+from workbench.workload import BYTES_PER_GB
+
+_ENGINES = ("memcached", "redis")
+_PRICES = "elasticache.redis.{}"
+_SET_ASIDE = Decimal("0.25")
+
+
+def _engine(resource: Resource) -> str:
+    """`memcached` or `redis`. Raises `NotPriced` for versions that pay for extended support."""
+    name = one_of(resource, resource.properties.get("Engine"), "Engine", _ENGINES)
+    version = str(resource.properties.get("EngineVersion", ""))
+    if name == "redis" and version.split(".")[0] in ("2", "3", "4", "5"):
+        raise refuse(resource, f"EngineVersion is {version}, which pays for extended support")
+    return name
+
+
+def _kind(resource: Resource) -> str:
+    return text(resource, resource.properties.get("CacheNodeType"), "CacheNodeType")
+
+
+def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    engine, kind = _engine(resource), _kind(resource)
+    count = number(resource, resource.properties.get("NumCacheNodes"), "NumCacheNodes")
+    nodes = Grown(constant(count, "1 node" if count == 1 else f"{shown(count)} nodes"))
+    yield from nodes.lines("Nodes", f"{engine}, {kind}", "node-hours", HOURS, _PRICES.format(kind))
+    days = resource.properties.get("SnapshotRetentionLimit")
+    if number(resource, days, "SnapshotRetentionLimit", default=0):
+        row = ("Backups", "GB-months", "backup_gb", "elasticache.backup")
+        yield from by_use.lines(resource, context, row)
+
+
+def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+    most = by_size("elasticache.node_bytes").get(_kind(resource))
+    if _engine(resource) == "redis" and most is not None:
+        for_data = most.value * (1 - _SET_ASIDE) / BYTES_PER_GB
+        holds = constant(for_data, f"{shown(for_data)} GB of a {_kind(resource)}, a quarter set aside")
+        load, name = context.derive(resource, "stored_gb"), context.name_of(resource)
+        advice = setting(name, "CacheNodeType")
+        yield Limit(name, "Memory", "GB", holds, load, True, most.source, advice, most.grade)
+
+
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    yield from machines.graviton_warnings(resource, context, _kind(resource), _PRICES)
+    if _engine(resource) == "redis":
+        name = context.name_of(resource)
+        yield f"{name}: Valkey, as an AWS::ElastiCache::ReplicationGroup of one node, costs a fifth less"
+
+
+ROOM = Room(
+    type="AWS::ElastiCache::CacheCluster",
+    classification="mixed",
+    usage={
+        "stored_gb": Usage("GB", "Redis: data held, for the reader where the memory of its type isn't known"),
+        "backup_gb": Usage("GB", "Redis: backups beyond the first, where SnapshotRetentionLimit is set"),
+    },
+    lines=_lines,
+    limits=_limits,
+    warnings=_warnings,
+)

@@ -1,0 +1,34 @@
+"""Internet monitors: each resource watched, by the hour.
+
+City networks beyond the first hundred pay too, of which the book has no price. Facts:
+https://aws.amazon.com/cloudwatch/pricing/ ("Internet Monitor")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from workbench.assembly import Resource
+from workbench.review.floor import HOURS, Grown
+from workbench.review.room import Context, CostLine, Room, each, number
+
+FREE_NETWORKS = 100
+
+
+def _lines(resource: Resource, _context: Context) -> Iterator[CostLine]:
+    if resource.properties.get("Status") == "INACTIVE":
+        return
+    watched = len(resource.properties.get("Resources") or ())
+    if watched:
+        count = Grown(each(watched, f"resource{'' if watched == 1 else 's'} watched"))
+        yield from count.lines("Monitors", "internet", "resource-hours", HOURS, "cloudwatch.internet_monitor")
+
+
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    name = "MaxCityNetworksToMonitor"
+    most = number(resource, resource.properties.get(name), name, FREE_NETWORKS)
+    if most > FREE_NETWORKS or resource.properties.get("TrafficPercentageToMonitor"):
+        yield f"{context.name_of(resource)}: city networks beyond the first {FREE_NETWORKS} are not priced"
+
+
+ROOM = Room(type="AWS::InternetMonitor::Monitor", classification="baseline", lines=_lines, warnings=_warnings)

@@ -83,7 +83,7 @@ def handler(path: str, events_file: str) -> dict[str, Any]:
 
 
 def command(*arguments: str) -> dict[str, Any]:
-    """Run `blueprint *arguments`; which parts of the CDK it has loaded, and which programs it started."""
+    """Run `blueprint *arguments`: which parts of the CDK it loaded, which programs it started, its peak of memory."""
     programs: list[str] = []
 
     def notice(event: str, details: tuple[Any, ...]) -> None:
@@ -100,7 +100,7 @@ def command(*arguments: str) -> dict[str, Any]:
         sys.stdout.close()
         sys.stdout = real
     cdk = sorted({name.partition(".")[0] for name in sys.modules} & {"aws_cdk", "jsii", "constructs"})
-    return {"code": code, "cdk": cdk, "programs": programs}
+    return {"code": code, "cdk": cdk, "programs": programs, "peak_mb": peak_mb()}
 
 
 def _context(name: str) -> Any:

@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_DECIMALS = {"s": 2, "ms": 1, "MB": 0, "/s": 1, "": 0}
+_DECIMALS = {"s": 2, "ms": 1, "MB": 0, "/s": 1, "×": 2, "": 0}
 
 
 @dataclass(frozen=True)
 class Row:
     """One figure.
 
-    `unit` is s, ms, MB, /s or "" for a count. `ratio` is `value` divided by the same figure of `peer`. `goal`
+    `unit` is s, ms, MB, /s, × or "" for a count. `ratio` is `value` divided by the same figure of `peer`. `goal`
     is the most that `value` may be, in the same unit; `must` says that missing it is a fault, not slowness.
     """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -21,7 +22,13 @@ let_the_cdk_finish()
 ROOT = catalogue.ROOT
 SIZES = (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
 
-Synthesized = Callable[[str, int, Stage], Assembly]
+
+class Synthesized(Protocol):
+    """`synthesized(name, users, stage, counters="provisioned")`: an assembly, made once in a session."""
+
+    def __call__(self, name: str, users: int, stage: Stage, **choices: str) -> Assembly: ...
+
+
 Played = Callable[[str], Report]
 
 
@@ -33,12 +40,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.fixture(scope="session")
 def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Synthesized:
-    """`synthesized(name, users, stage)`: the assembly, made once in a session."""
+    """Synthesizes a blueprint, and keeps what came of it."""
 
     @cache
-    def make(name: str, users: int, stage: Stage) -> Assembly:
+    def make(name: str, users: int, stage: Stage, **choices: str) -> Assembly:
         folder = tmp_path_factory.mktemp(f"{name}-{users}-{stage}")
-        return Assembly.load(catalogue.synthesize(catalogue.find(name), folder, users=users, stage=stage))
+        blueprint = catalogue.find(name)
+        made = catalogue.synthesize(blueprint, folder, users=users, stage=stage, choices=choices)
+        return Assembly.load(made)
 
     return make
 

@@ -14,12 +14,13 @@ from cdk_nag import AwsSolutionsChecks, ServerlessChecks
 
 from tests.conftest import ROOT, SIZES, Played, Synthesized
 from tests.policies import findings
-from workbench import catalogue, pages
+from workbench import catalogue, pages, plots
 from workbench.assembly import Assembly, Resource, Stack
-from workbench.blueprint import Blueprint, Stage
+from workbench.blueprint import Blueprint, Choice, Stage
 from workbench.diagram import mermaid
 from workbench.dryrun.mutation import prove
-from workbench.review import capacity, closure, cost
+from workbench.review import capacity, closure, cost, curve
+from workbench.review.leftovers import leftovers
 from workbench.review.reachability import Reachability, table
 
 Golden = Callable[[Path, str], None]
@@ -67,7 +68,14 @@ def test_it_synthesizes_at_every_size(
     assembly = synthesized(blueprint.name, users, stage)
     assert list(assembly.resources)
     for stack in assembly.stacks:
-        assert stack.metadata["Workload"] == {"blueprint": blueprint.name, "users": users, "stage": stage}
+        said = stack.metadata["Workload"]
+        assert said == {
+            "blueprint": blueprint.name,
+            "users": users,
+            "stage": stage,
+            "requests_per_month": said["requests_per_month"],
+        }
+        assert Decimal(said["requests_per_month"]) == blueprint.workload.at(users).requests().value
 
 
 def test_copies_and_stages_live_side_by_side(blueprint: Blueprint, tmp_path: Path) -> None:
@@ -180,6 +188,30 @@ def test_destroying_the_sandbox_leaves_nothing(blueprint: Blueprint, played: Pla
     assert played(blueprint.name).left_behind == []
 
 
+@pytest.mark.parametrize("users", SIZES)
+def test_nor_would_the_sandbox_leave_anything_on_aws(
+    blueprint: Blueprint, users: int, synthesized: Synthesized
+) -> None:
+    """By the template: also what the offline AWS doesn't make, such as the log groups of AWS's own services."""
+    found = leftovers(synthesized(blueprint.name, users, "sandbox"))
+    assert [(each.resource, each.what, each.why) for each in found.stays if not each.fades] == []
+    assert [(each.resource, each.why) for each in found.blocks] == []
+    assert found.nothing
+
+
+def test_production_is_protected_and_what_it_leaves_has_a_price(
+    blueprint: Blueprint, synthesized: Synthesized
+) -> None:
+    production = synthesized(blueprint.name, 1_000, "production")
+    found = leftovers(production)
+    assert [each.resource for each in found.stays if not each.is_known] == []
+    assert found.monthly_usd > 0
+    protected = {each.resource for each in found.blocks if each.type == "AWS::CloudFormation::Stack"}
+    assert protected == {stack.name for stack in production.stacks}
+    # Once its protections are off it can go: nothing that is kept stands on what is not.
+    assert [each.resource for each in found.blocks if "doesn't delete what it uses" in each.why] == []
+
+
 # 5. Every resource is priced, free with a reason, or listed; cost grows with users, and is the baseline at zero.
 
 
@@ -200,6 +232,21 @@ def test_every_resource_is_in_the_bill(blueprint: Blueprint, synthesized: Synthe
     for users, bill in _bills(blueprint, synthesized).items():
         assert [line.resource for line in bill.lines if not line.declared] == [], f"at {users} users"
         assert bill.unpriced == ()
+
+
+def test_every_option_of_a_choice_is_priced_whole(blueprint: Blueprint, synthesized: Synthesized) -> None:
+    default = cost.price(synthesized(blueprint.name, 1_000, "production"))
+    for choice in blueprint.choices:
+        totals = {}
+        for option in choice.options:
+            assembly = synthesized(blueprint.name, 1_000, "production", **{choice.key: option})
+            bill = cost.price(assembly)
+            assert [line.resource for line in bill.lines if not line.declared] == [], option
+            assert bill.unpriced == ()
+            assert capacity.undeclared(assembly) == []
+            totals[option] = bill.monthly_usd
+        assert totals[choice.options[0]] == default.monthly_usd
+        assert len({totals[way] for way in choice.ways}) > 1, f"{choice.key} changes nothing of the bill"
 
 
 def test_cost_grows_with_users_and_is_the_baseline_at_zero(
@@ -240,12 +287,16 @@ def test_its_page_is_complete_and_current(
     page = ROOT / "stacks" / blueprint.name / "README.md"
     text = page.read_text()
     assert re.findall(r"^## (.*)$", text, re.MULTILINE) == list(SECTIONS)
+    bills = _bills(blueprint, synthesized)
     parts = {
         "diagram": pages.diagram(mermaid(synthesized(blueprint.name, 1_000, "production"))),
         "transcript": pages.transcript(played(blueprint.name)),
-        "cost": pages.cost_table(_bills(blueprint, synthesized)),
+        "cost": pages.cost_table(bills),
         "capacity": pages.capacity_paragraph(blueprint.name, _first_to_break(blueprint, synthesized)),
     }
+    if blueprint.choices:
+        parts["choices"] = "\n\n".join(_compared(blueprint, each, synthesized) for each in blueprint.choices)
+    golden(page.with_name("cost.svg"), plots.svg(*pages.cost_curve(blueprint.name, bills)))
     production = synthesized(blueprint.name, 1_000, "production")
     if _all(production, "AWS::EC2::VPC"):
         parts["reachability"] = table(Reachability(production))
@@ -401,7 +452,6 @@ def test_production_protects_its_data_and_the_sandbox_keeps_none(
         "AWS::S3::Bucket": "Retain",
         "AWS::Cognito::UserPool": "Retain",
         "AWS::RDS::DBInstance": "Snapshot",
-        "AWS::MSK::Cluster": "Retain",
         "AWS::ECR::Repository": "Retain",
         "AWS::Backup::BackupVault": "Retain",
     }
@@ -515,6 +565,17 @@ def _normalised(stack: Stack) -> str:
 
 def _bills(blueprint: Blueprint, synthesized: Synthesized) -> dict[int, cost.Bill]:
     return {users: cost.price(synthesized(blueprint.name, users, "production")) for users in SIZES}
+
+
+def _compared(blueprint: Blueprint, choice: Choice[Any], synthesized: Synthesized) -> str:
+    def cost_of(way: str) -> curve.Cost:
+        return lambda users: (
+            cost.price(synthesized(blueprint.name, users, "production", **{choice.key: way})).monthly_usd
+        )
+
+    ways = {way: cost_of(way) for way in choice.ways}
+    table = {way: [(users, monthly(users)) for users in SIZES] for way, monthly in ways.items()}
+    return pages.choice_table(choice, table, curve.crossings(ways, fewest=SIZES[0], most=10**8))
 
 
 def _first_to_break(blueprint: Blueprint, synthesized: Synthesized) -> capacity.Break:

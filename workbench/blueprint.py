@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from workbench.errors import Misuse
 from workbench.workload import Load, Workload
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from aws_cdk import App
 
 Stage = Literal["sandbox", "production"]
+Option = TypeVar("Option", bound=str)
 
 
 @dataclass(frozen=True)
-class Choice:
+class Choice(Generic[Option]):
     """A part of a system that can be built in more than one way: `cdk deploy -c <key>=<option>`.
 
     The first of `options` is what is built unless one asks. `question` is what the bill answers, by pricing those of
@@ -27,20 +28,21 @@ class Choice:
     """
 
     key: str
-    options: tuple[str, ...]
+    options: tuple[Option, ...]
     question: str
-    compared: tuple[str, ...] = ()
+    compared: tuple[Option, ...] = ()
 
-    def taken(self, asked: object) -> str:
+    def taken(self, asked: object) -> Option:
         """The option that `asked`, a value of the CDK's context, means. Raises `Misuse` for any other."""
         if asked is None:
             return self.options[0]
-        if asked not in self.options:
-            raise Misuse(f"{self.key} is one of {', '.join(self.options)}; got {asked!r}")
-        return str(asked)
+        for option in self.options:
+            if option == asked:
+                return option
+        raise Misuse(f"{self.key} is one of {', '.join(self.options)}; got {asked!r}")
 
     @property
-    def ways(self) -> tuple[str, ...]:
+    def ways(self) -> tuple[Option, ...]:
         return self.compared or self.options
 
 
@@ -62,9 +64,9 @@ class Blueprint:
     services: tuple[str, ...]
     workload: Workload
     place: Callable[[App, Load, Stage], None]
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[Choice[Any], ...] = ()
 
-    def choice(self, key: str) -> Choice:
+    def choice(self, key: str) -> Choice[Any]:
         """The choice `key`. Raises `Misuse` where there is none."""
         for choice in self.choices:
             if choice.key == key:

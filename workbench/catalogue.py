@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT_USERS = 1_000
 DEFAULT_STAGE: Stage = "sandbox"
+MOST_USERS = 10**12
 
 
 def names() -> list[str]:
@@ -59,7 +60,7 @@ def stage_named(value: str) -> Stage:
 def users_from(text: str) -> int:
     """A number of users as people write it: `1000`, `1_000` or `1,000`.
 
-    Raises `Misuse` unless it is a whole number, at least 1.
+    Raises `Misuse` unless it is a whole number, at least 1 and at most a million million.
     """
     try:
         users = int(text.replace(",", "").replace("_", ""))
@@ -67,6 +68,8 @@ def users_from(text: str) -> int:
         raise Misuse(f"a size is a whole number of users, like 1000; got {text!r}") from None
     if users < 1:
         raise Misuse(f"a size is a number of users, at least 1; got {text}")
+    if users > MOST_USERS:
+        raise Misuse(f"a size is a number of users, at most {MOST_USERS:,}; got one of {len(str(users))} digits")
     return users
 
 

@@ -11,15 +11,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
 
-from workbench.blueprint import Blueprint
+from workbench.blueprint import Blueprint, Choice
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
     from workbench.dryrun.report import Report
     from workbench.review.capacity import Break
     from workbench.review.cost import Bill
+    from workbench.review.curve import Crossing
 
 _PART = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -72,16 +74,48 @@ def cost_table(bills: Mapping[int, Bill]) -> str:
     """One row a size, and the largest lines of the largest size."""
     from workbench.review.numbers import dollars
 
-    rows = ["| users | a month | per user | idle | largest line |", "|--:|--:|--:|--:|---|"]
+    rows = [
+        "| users | a month | per user | per 1,000 requests | idle | largest line |",
+        "|--:|--:|--:|--:|--:|---|",
+    ]
     for users, bill in bills.items():
         largest = bill.largest
         share = f"{largest.resource}: {largest.component}, {dollars(largest.monthly_usd)}" if largest else "—"
-        each = bill.per_user_usd
+        each, thousand = bill.per_user_usd, bill.per_1000_requests_usd
         rows.append(
             f"| {users:,} | {dollars(bill.monthly_usd)} | {dollars(each) if each is not None else '—'} "
-            f"| {dollars(bill.idle_usd)} | {share} |"
+            f"| {dollars(thousand) if thousand is not None else '—'} | {dollars(bill.idle_usd)} | {share} |"
         )
-    return "\n".join(rows)
+    return "\n".join([*rows, "", "![Dollars a month over users](cost.svg)"])
+
+
+def cost_curve(name: str, bills: Mapping[int, Bill]) -> tuple[str, dict[str, list[tuple[int, Decimal]]]]:
+    """The title and the curves of the drawing `cost.svg` beside the page."""
+    return f"{name}: dollars a month", {
+        "a month": [(users, bill.monthly_usd) for users, bill in bills.items()],
+        "idle": [(users, bill.idle_usd) for users, bill in bills.items()],
+    }
+
+
+def choice_table(
+    choice: Choice[Any], curves: Mapping[str, Sequence[tuple[int, Decimal]]], found: Sequence[Crossing]
+) -> str:
+    """What each way of `choice` costs at every size, and where they cross."""
+    from workbench.review.curve import sentence
+    from workbench.review.numbers import dollars
+
+    question = choice.question[0].upper() + choice.question[1:]
+    rows = [
+        f"**{question}** (`-c {choice.key}={'|'.join(choice.options)}`)",
+        "",
+        "| users | " + " | ".join(f"`{way}`" for way in curves) + " |",
+        "|--:|" + "--:|" * len(curves),
+    ]
+    rows += [
+        f"| {row[0][0]:,} | " + " | ".join(dollars(paid) for _, paid in row) + " |"
+        for row in zip(*curves.values(), strict=True)
+    ]
+    return "\n".join([*rows, "", sentence(choice.key, curves, found)])
 
 
 def capacity_paragraph(name: str, found: Break) -> str:
@@ -90,9 +124,14 @@ def capacity_paragraph(name: str, found: Break) -> str:
         sentence = f"`{name}` meets no limit that is known: {found.why}."
     else:
         sentence = f"`{name}` breaks at about **{found.users:,} users**: {found.why}."
+    if found.advice:
+        sentence = f"{sentence} What to do then: {found.advice}."
     if not found.prerequisites:
         return sentence
-    raised = [f"- {each.increase} ([AWS's page]({each.source}))" for each in found.prerequisites]
+    raised = [
+        f"- {each.increase} ([AWS's page]({each.source}))" + (f"; {each.advice}" if each.advice else "")
+        for each in found.prerequisites
+    ]
     return "\n".join(
         [
             f"Ask AWS to raise these quotas before you deploy `{name}`, which exceeds them with no traffic at all:",

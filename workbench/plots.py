@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
+from html import escape
 from math import ceil, floor, log10
-from xml.sax.saxutils import escape
 
 from workbench.review.numbers import dollars
 

@@ -30,8 +30,7 @@ _TWELVE_DIGITS = Context(prec=12)
 
 def _tidy(value: Decimal) -> Decimal:
     """`value` to twelve significant digits, without an exponent or trailing zeros."""
-    rounded = _TWELVE_DIGITS.plus(value).normalize()
-    return rounded.quantize(Decimal(1)) if rounded == rounded.to_integral_value() else rounded
+    return Decimal(f"{_TWELVE_DIGITS.plus(value).normalize():f}")
 
 
 def _shown(value: Decimal) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aws_cdk import App, RemovalPolicy, Stack, Tags
 
 from patterns.traffic import KEY
-from workbench.blueprint import Choice, Stage
+from workbench.blueprint import Choice, Option, Stage
 from workbench.workload import Load
 
 # CDK tags these, but their schema knows no tags.
@@ -50,7 +50,7 @@ class BlueprintStack(Stack):
         """What becomes of data when the stack is destroyed."""
         return RemovalPolicy.RETAIN if self.is_production else RemovalPolicy.DESTROY
 
-    def chosen(self, choice: Choice) -> str:
+    def chosen(self, choice: Choice[Option]) -> Option:
         """The option of `choice` that the context asks for, or its first. Raises `Misuse` for any other word."""
         return choice.taken(self.node.try_get_context(choice.key))
 

@@ -19,6 +19,7 @@ ZONES = 3
 CIDR = "10.0.0.0/16"
 HTTPS = ec2.Port.tcp(443)
 Nat = Literal["none", "instance", "per_zone"]
+Way = Literal["the_cheaper", "nat", "endpoint"]
 
 # Dollars, us-east-1; workbench/data/prices has them with sources and dates, and a test holds these to it. An
 # interface endpoint is paid by the hour in each zone and by the gigabyte; what it moves no longer pays the NAT
@@ -115,15 +116,18 @@ class Network(Construct):
         return group
 
     def reach(
-        self, service: ec2.InterfaceVpcEndpointAwsService, traffic_gb: Figure, *, always: bool = False
+        self, service: ec2.InterfaceVpcEndpointAwsService, traffic_gb: Figure, *, through: Way = "the_cheaper"
     ) -> bool:
-        """Reach an AWS service by an interface endpoint where that is cheaper than through the NAT, or `always`.
+        """Reach an AWS service `through` the NAT, an interface endpoint, or the cheaper of the two.
 
-        `traffic_gb` a month goes there. Returns whether it has one. Without a NAT gateway there is nothing to save.
+        `traffic_gb` a month goes there. Returns whether it has an endpoint. Without a NAT gateway there is nothing to
+        save.
         """
         hours = Figure(HOURS_PER_MONTH, "730 h") * ZONES * _ENDPOINT_HOUR
         through_nat, through_endpoint = traffic_gb * _NAT_GB, hours + traffic_gb * _ENDPOINT_GB
-        if not always and (self.nat != "per_zone" or through_nat.value <= through_endpoint.value):
+        saves = self.nat == "per_zone" and through_endpoint.value < through_nat.value
+        if through == "nat" or (through == "the_cheaper" and not saves):
+            self._send_through_nat(traffic_gb)
             return False
         endpoint = self.vpc.add_interface_endpoint(
             service.short_name.title().replace(".", ""),
@@ -170,13 +174,25 @@ class Network(Construct):
             cross_zone_gb_per_month=traffic.cross_zone_gb,
             egress_gb_per_month=traffic.internet_gb,
         )
-        gateways = [child for child in self.vpc.node.find_all() if isinstance(child, ec2.CfnNatGateway)]
+        gateways = self._gateways()
         for gateway in gateways:
-            declare(
-                gateway,
-                processed_gb_per_month=traffic.outbound_gb / len(gateways),
-                peak_connections=traffic.outbound_connections / len(gateways),
-            )
+            declare(gateway, peak_connections=traffic.outbound_connections / len(gateways))
+            if traffic.peak_outbound_mb_per_second is not None:
+                declare(gateway, peak_mb_per_second=traffic.peak_outbound_mb_per_second / len(gateways))
+        self._outbound_gb = traffic.outbound_gb
+        self._declare_outbound()
+
+    def _send_through_nat(self, more_gb: Figure) -> None:
+        self._outbound_gb = self._outbound_gb + more_gb
+        self._declare_outbound()
+
+    def _declare_outbound(self) -> None:
+        gateways = self._gateways()
+        for gateway in gateways:
+            declare(gateway, again=True, processed_gb_per_month=self._outbound_gb / len(gateways))
+
+    def _gateways(self) -> list[ec2.CfnNatGateway]:
+        return [child for child in self.vpc.node.find_all() if isinstance(child, ec2.CfnNatGateway)]
 
     def _log_flows(self, flow_log_gb: Figure, retention: logs.RetentionDays) -> None:
         stack = BlueprintStack.around(self)

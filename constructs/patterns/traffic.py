@@ -15,12 +15,16 @@ KEY = "Workload"
 
 @dataclass(frozen=True)
 class TableTraffic:
-    """What a DynamoDB table is asked: units of writing and reading, and the part of one key in the peak."""
+    """What a DynamoDB table is asked: units of writing and reading, and the part of one key in the peak.
+
+    `index_writes` are what its indexes are written beside the table itself; None where it has no index.
+    """
 
     writes: Rate
     reads: Rate
     stored_gb: Figure
     hottest_key_share: Figure
+    index_writes: Rate | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +78,9 @@ class KafkaTraffic:
 class NetworkTraffic:
     """What crosses a network's borders in a month, in gigabytes, and the connections through its NAT at the peak.
 
-    `outbound_gb` goes out through the NAT, to AWS's APIs or the internet, of which `internet_gb` to the latter
-    without passing an edge; `cross_zone_gb` goes from one zone to another.
+    `outbound_gb` goes out through the NAT, to AWS's APIs (but for what `Network.reach` is told of) or the internet,
+    of which `internet_gb` to the latter without passing an edge; `cross_zone_gb` goes from one zone to another.
+    `peak_outbound_mb_per_second` is what goes out in the busiest second, for the bandwidth of the gateways.
     """
 
     outbound_gb: Figure
@@ -83,6 +88,7 @@ class NetworkTraffic:
     outbound_connections: Figure
     cross_zone_gb: Figure
     flow_log_gb: Figure
+    peak_outbound_mb_per_second: Figure | None = None
 
 
 @dataclass(frozen=True)
@@ -115,10 +121,10 @@ class WebTraffic:
     log_gb: Figure
 
 
-def declare(construct: IConstruct, **figures: Figure) -> None:
-    """Add usage figures, by usage key, to the CloudFormation resource of `construct`.
+def declare(construct: IConstruct, *, again: bool = False, **figures: Figure) -> None:
+    """Add usage figures, by usage key, to the CloudFormation resource of `construct`; `again` replaces them.
 
-    Raises `ValueError` when a key is declared twice on one resource.
+    Raises `ValueError` when a key is declared twice on one resource without that.
     """
     resource = construct if isinstance(construct, CfnResource) else construct.node.default_child
     if not isinstance(resource, CfnResource):
@@ -127,7 +133,7 @@ def declare(construct: IConstruct, **figures: Figure) -> None:
         )
     declared = dict(resource.get_metadata(KEY) or {})
     for key, figure in figures.items():
-        if key in declared:
+        if key in declared and not again:
             raise ValueError(f"{construct.node.path}: {key} is declared twice")
         declared[key] = {"value": f"{figure.value:f}", "formula": figure.formula}
     resource.add_metadata(KEY, declared)

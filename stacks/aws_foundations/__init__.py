@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stacks.aws_foundations.workload import WORKLOAD
+from stacks.aws_foundations.workload import LOGS_THROUGH, WORKLOAD
 from workbench.blueprint import Blueprint, Stage
 from workbench.workload import Load
 
@@ -47,4 +47,5 @@ BLUEPRINT = Blueprint(
     ),
     workload=WORKLOAD,
     place=place,
+    choices=(LOGS_THROUGH,),
 )

@@ -24,6 +24,7 @@ from patterns.table import Table
 from patterns.web_tier import WebTier
 from stacks.aws_foundations.entry_counter import EntryCounter
 from stacks.aws_foundations.traffic import Traffic
+from stacks.aws_foundations.workload import LOGS_THROUGH
 from workbench.blueprint import Stage
 from workbench.workload import Load
 
@@ -40,7 +41,8 @@ class AwsFoundations(BlueprintStack):
 
         # The network: who stands where, and the only ways in and out.
         network = Network(self, "Network", traffic=traffic.network)
-        network.reach(ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS, traffic.log_gb)
+        logs = ec2.InterfaceVpcEndpointAwsService.CLOUDWATCH_LOGS
+        network.reach(logs, traffic.log_gb, through=self.chosen(LOGS_THROUGH))
 
         # Stores. A row is the truth about an entry; the item, the object and the record follow it.
         database = Postgres(

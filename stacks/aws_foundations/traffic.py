@@ -43,6 +43,10 @@ class Traffic:
             outbound_connections=programs * of("connections_out"),
             cross_zone_gb=written_gb * of("across_zones"),
             flow_log_gb=gigabytes(self.requests.per_month * of("refused"), of("flow_log_bytes")),
+            peak_outbound_mb_per_second=self.requests.peak_per_second
+            * of("response_bytes")
+            / BYTES_PER_MB
+            * of("out_through_nat"),
         )
         self.database = DatabaseTraffic(
             stored_gb=rows_gb,

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
+from workbench.blueprint import Choice
 from workbench.workload import Action, Quantity, Workload
+
+LOGS_THROUGH: Choice[Literal["the_cheaper", "nat", "endpoint"]] = Choice(
+    key="logs_through",
+    options=("the_cheaper", "nat", "endpoint"),
+    question="do logs leave more cheaply through the NAT gateways, or through an endpoint in each zone?",
+    compared=("nat", "endpoint"),
+)
 
 WORKLOAD = Workload(
     actions={
@@ -47,7 +57,7 @@ WORKLOAD = Workload(
             "0.02", "refused connections/request", "who knocks at every address of the internet"
         ),
         "out_through_nat": Quantity(
-            "0.3", "of the bytes answered", "calls of AWS's APIs that have no endpoint"
+            "0.1", "of the bytes answered", "calls of AWS's APIs that have no endpoint, logs aside"
         ),
         "across_zones": Quantity(
             "4", "times the bytes written", "to the proxy, the standby and two more brokers"

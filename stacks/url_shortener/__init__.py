@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from stacks.url_shortener.workload import WORKLOAD
+from stacks.url_shortener.workload import COUNTERS, WORKLOAD
 from workbench.blueprint import Blueprint, Stage
 from workbench.workload import Load
 
@@ -32,4 +32,5 @@ BLUEPRINT = Blueprint(
     services=("CloudFront", "API Gateway (HTTP)", "Lambda", "DynamoDB", "SQS", "Cognito", "CloudWatch"),
     workload=WORKLOAD,
     place=place,
+    choices=(COUNTERS,),
 )

@@ -16,6 +16,7 @@ from patterns.sign_in import SignIn
 from patterns.table import Table
 from patterns.work_queue import WorkQueue
 from stacks.url_shortener.traffic import Traffic
+from stacks.url_shortener.workload import COUNTERS
 from workbench.blueprint import Stage
 from workbench.workload import Load
 
@@ -38,9 +39,22 @@ class UrlShortener(BlueprintStack):
         keys = Table(
             self, "IdempotencyKeys", partition_key="key", expires_with="expires_at", traffic=traffic.keys
         )
-        clicks = Table(self, "Clicks", partition_key="code", sort_key="day", traffic=traffic.clicks)
+        provisioned = self.chosen(COUNTERS) == "provisioned"
+        clicks = Table(
+            self,
+            "Clicks",
+            partition_key="code",
+            sort_key="day",
+            provisioned=provisioned,
+            traffic=traffic.clicks,
+        )
         markers = Table(
-            self, "ClickMarkers", partition_key="click_id", expires_with="expires_at", traffic=traffic.markers
+            self,
+            "ClickMarkers",
+            partition_key="click_id",
+            expires_with="expires_at",
+            provisioned=provisioned,
+            traffic=traffic.markers,
         )
         click_queue = WorkQueue(
             self,

@@ -27,6 +27,7 @@ class Traffic:
             + self.looked * of("link_reads_of_stats"),
             stored_gb=load.stored_gb("shorten", "link_bytes", "links_kept_days"),
             hottest_key_share=of("hottest_link"),
+            index_writes=self.made * of("shorten_index_writes") + self.deleted * of("delete_index_writes"),
         )
         self.keys = TableTraffic(
             writes=self.made * of("with_key") * of("key_writes"),

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from workbench.blueprint import Choice
 from workbench.workload import Action, Quantity, Workload
+
+COUNTERS = Choice(
+    key="counters",
+    options=("on_demand", "provisioned"),
+    question="are the tables that clicks are counted in cheaper by the request or by the hour?",
+)
 
 WORKLOAD = Workload(
     actions={
@@ -53,8 +60,10 @@ WORKLOAD = Workload(
         "manage_ms": Quantity("60", "ms"),
         "count_ms": Quantity("300", "ms", "a batch of fifty: a dozen transactions"),
         # Units of DynamoDB, from the handlers' calls: in a transaction a write costs two.
-        "shorten_writes": Quantity("3", "WRU/link", "2 in the transaction, 1 in the index"),
-        "delete_writes": Quantity("2", "WRU/deletion", "the tombstone, and out of the index"),
+        "shorten_writes": Quantity("2", "WRU/link"),
+        "shorten_index_writes": Quantity("1", "WRU/link", "the index's entry"),
+        "delete_writes": Quantity("1", "WRU/deletion", "the tombstone"),
+        "delete_index_writes": Quantity("1", "WRU/deletion", "out of the index"),
         "key_writes": Quantity("2", "WRU/key"),
         "marker_writes": Quantity("2", "WRU/click"),
         "count_writes": Quantity("2", "WRU/counter update"),

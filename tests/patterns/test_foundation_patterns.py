@@ -64,7 +64,7 @@ class Ground:
 
     def __init__(self, stack: BlueprintStack, rate: Rate, load: Load, **network: Any) -> None:
         self.stack, self.rate, self.load, self.one = stack, rate, load, load.quantity("one")
-        traffic = NetworkTraffic(self.one, self.one, self.one, self.one, self.one)
+        traffic = NetworkTraffic(self.one, self.one, self.one, self.one, self.one, self.one * 30)
         self.network = Network(stack, "Network", traffic=traffic, **network)
 
     @property
@@ -224,7 +224,23 @@ class TestNetwork:
     ) -> None:
         service = ec2.InterfaceVpcEndpointAwsService.KMS
         assert not sandbox.network.reach(service, sandbox.one * 10_000)
-        assert sandbox.network.reach(service, sandbox.one, always=True)
+        assert sandbox.network.reach(service, sandbox.one, through="endpoint")
+
+    def test_the_gateways_share_what_goes_out_in_the_busiest_second(self, ground: Ground) -> None:
+        gateways = ground.template.find_resources("AWS::EC2::NatGateway").values()
+        said = [each["Metadata"]["Workload"]["peak_mb_per_second"]["value"] for each in gateways]
+        assert said == ["10", "10", "10"]
+
+    def test_what_has_no_endpoint_goes_through_the_nat_gateways_and_is_paid_there(
+        self, ground: Ground
+    ) -> None:
+        service = ec2.InterfaceVpcEndpointAwsService
+        ground.network.reach(service.KMS, ground.one * 5_000, through="endpoint")
+        ground.network.reach(service.SQS, ground.one * 3_000, through="nat")
+        ground.network.reach(service.SNS, ground.one * 100)
+        gateways = ground.template.find_resources("AWS::EC2::NatGateway").values()
+        said = [each["Metadata"]["Workload"]["processed_gb_per_month"]["value"] for each in gateways]
+        assert sum(map(Decimal, said)) == pytest.approx(1 + 3_000 + 100)
 
     def test_a_security_group_lets_nothing_in_or_out_but_what_is_said(self, ground: Ground) -> None:
         ground.network.security_group(ground.stack, "Some group")
@@ -268,6 +284,18 @@ class TestPostgres:
         assert properties["DBInstanceClass"] == "db.r7g.large"
         assert properties["MultiAZ"] is properties["DeletionProtection"] is False
 
+    def test_the_proxys_log_belongs_to_the_stack_and_ends(self, ground: Ground, sandbox: Ground) -> None:
+        """RDS would make a group of this name, without an end, and no stack would delete it."""
+        sandbox.database()
+        ground.database(log_retention=logs.RetentionDays.ONE_WEEK)
+        for place, policy, days in ((sandbox, "Delete", 30), (ground, "Retain", 7)):
+            [proxy] = place.resources("AWS::RDS::DBProxy")
+            name = {"Fn::Join": ["", ["/aws/rds/proxy/", proxy["Properties"]["DBProxyName"]]]}
+            bounded = {"LogGroupName": name, "RetentionInDays": days}
+            wanted = {"Properties": bounded, "DeletionPolicy": policy}
+            [log] = place.template.find_resources("AWS::Logs::LogGroup", wanted)
+            assert log in proxy["DependsOn"], "RDS would make the group first"
+
     def test_who_is_allowed_connects_as_one_user_through_one_proxy(self, ground: Ground) -> None:
         ground.database().allow(ground.client())
         assert ground.ports() == [5432]
@@ -304,7 +332,7 @@ class TestKafkaCluster:
     def test_by_default_three_brokers_that_only_roles_reach_by_tls(self, ground: Ground) -> None:
         ground.kafka()
         [cluster] = ground.resources("AWS::MSK::Cluster")
-        assert cluster["DeletionPolicy"] == "Retain"
+        assert cluster["DeletionPolicy"] == "Delete"  # kept, it would hold the subnets, and with them the stack
         properties = cluster["Properties"]
         assert properties["NumberOfBrokerNodes"] == 3
         assert properties["ClientAuthentication"]["Sasl"] == {"Iam": {"Enabled": True}}

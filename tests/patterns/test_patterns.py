@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aws_cdk import Duration
+from aws_cdk import CfnResource, Duration
 from aws_cdk import aws_logs as logs
 from aws_cdk.assertions import Match, Template
 from aws_cdk.aws_apigatewayv2 import HttpMethod
@@ -19,7 +19,7 @@ from patterns.operations import Operations
 from patterns.python_function import PythonFunction
 from patterns.sign_in import SignIn
 from patterns.table import Table
-from patterns.traffic import EdgeTraffic, FunctionTraffic, TableTraffic, declare
+from patterns.traffic import KEY, EdgeTraffic, FunctionTraffic, TableTraffic, declare
 from patterns.work_queue import WorkQueue
 from workbench.workload import Figure, Load, Rate
 
@@ -53,7 +53,12 @@ class TestBlueprintStack:
         tags = [{"Key": "blueprint", "Value": "some_system"}, {"Key": "stage", "Value": "sandbox"}]
         template.has_resource_properties("AWS::SNS::Topic", {"Tags": tags})
         declared = template.to_json()["Metadata"]["Workload"]
-        assert declared == {"blueprint": "some_system", "users": 10_000, "stage": "sandbox"}
+        assert declared == {
+            "blueprint": "some_system",
+            "users": 10_000,
+            "stage": "sandbox",
+            "requests_per_month": "2628000",  # 10,000 users × 8.64 a day × 30.4167 days
+        }
         assert stack.termination_protection is False
 
     def test_a_copy_in_production_is_called_otherwise_and_protected(self, stack_of: Any) -> None:
@@ -202,6 +207,48 @@ class TestTable:
         }
         [query] = [each for each in statements if each["Action"] == "dynamodb:Query"]
         assert str(query["Resource"]).count("/index/by_owner") == 1
+
+    def test_provisioned_it_follows_use_between_the_mean_and_the_busiest_second(
+        self, stack_of: Any, rate: Rate, one: Figure
+    ) -> None:
+        stack = stack_of()
+        table = _table(stack, rate, one, provisioned=True)
+        template = Template.from_stack(stack)
+        # Once a second on average, and ten times that at the peak, of which 70 % are used: 1 ÷ 0.7 and 10 ÷ 0.7
+        template.has_resource_properties(
+            "AWS::DynamoDB::Table",
+            {"ProvisionedThroughput": {"ReadCapacityUnits": 2, "WriteCapacityUnits": 2}},
+        )
+        for kind in ("Read", "Write"):
+            template.has_resource_properties(
+                "AWS::ApplicationAutoScaling::ScalableTarget",
+                {
+                    "MinCapacity": 2,
+                    "MaxCapacity": 15,
+                    "ScalableDimension": f"dynamodb:table:{kind}CapacityUnits",
+                },
+            )
+        template.all_resources_properties(
+            "AWS::ApplicationAutoScaling::ScalingPolicy",
+            {"TargetTrackingScalingPolicyConfiguration": Match.object_like({"TargetValue": 70})},
+        )
+        with pytest.raises(ValueError, match="capacity of its own"):
+            table.add_index("by_owner", partition_key="owner", sort_key="at", attributes=["title"])
+
+    def test_what_its_indexes_are_written_is_declared_beside_its_own(
+        self, stack_of: Any, rate: Rate, one: Figure
+    ) -> None:
+        stack = stack_of()
+        traffic = TableTraffic(rate, rate, one, one, index_writes=rate)
+        table = Table(stack, "Things", partition_key="id", traffic=traffic)
+        child = table.node.default_child
+        assert isinstance(child, CfnResource)
+        declared = child.get_metadata(KEY)
+        month = float(rate.per_month)
+        assert float(declared["write_units_per_month"]["value"]) == month
+        assert float(declared["index_write_units_per_month"]["value"]) == month
+        busiest = float(declared["peak_write_units_per_second"]["value"])
+        assert busiest == 2 * float(rate.peak_per_second)
 
 
 class TestWorkQueue:

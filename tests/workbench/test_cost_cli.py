@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.assemblies import resource, written
+from tests.commands import document, output, refusal
 from workbench import catalogue
 from workbench.blueprint import Blueprint, Choice
 from workbench.cli import run
@@ -41,23 +42,6 @@ def foreign(tmp_path: Path) -> Path:
         "Links": resource("AWS::DynamoDB::Table", table, path="Shop/Links/Resource"),
     }
     return written(tmp_path / "foreign", resources)
-
-
-def output(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert run(list(arguments)) == 0
-    return capsys.readouterr().out
-
-
-def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    return json.loads(output(capsys, *arguments, "--json"))
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    assert run(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 def of(folder: Path) -> tuple[str, str, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from decimal import Decimal
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.assemblies import resource, written
+from tests.commands import document, refusal
 from workbench import catalogue
 from workbench.blueprint import Blueprint
 from workbench.cli import run
@@ -65,22 +65,6 @@ def synthesized(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, str, Path]]:
     monkeypatch.setattr(catalogue, "find", lambda name: demo)
     monkeypatch.setattr(catalogue, "synthesize", synthesize)
     return made
-
-
-def document(capsys: pytest.CaptureFixture[str], *arguments: str) -> Any:
-    assert run([*arguments, "--json"]) == 0
-    captured = capsys.readouterr()
-    assert captured.err == ""
-    return json.loads(captured.out)
-
-
-def refusal(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """The one line with which misuse is answered."""
-    assert run(list(arguments)) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert captured.err.count("\n") == 1
-    return captured.err
 
 
 def test_the_cost_document_keeps_its_contract(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,6 +24,9 @@ Choices = Annotated[
     list[str] | None,
     typer.Option("--choose", help="Build a part another way: <key>=<option>. `blueprint show` lists them."),
 ]
+UsageFile = Annotated[
+    Path | None, typer.Option("--usage", help="A TOML file of usage, for an --assembly that declares none.")
+]
 OptionalName = Annotated[str | None, typer.Argument(help="The blueprint, as `blueprint list` names it.")]
 Folder = Annotated[
     Path | None,

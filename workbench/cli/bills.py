@@ -19,7 +19,7 @@ from workbench.blueprint import Choice
 from workbench.cli import assemblies, options
 from workbench.errors import Misuse
 from workbench.review.cost import Bill, BillLine
-from workbench.review.curve import Crossing
+from workbench.review.curve import Crossing, sentence
 from workbench.review.numbers import dollars, plain, shown
 from workbench.review.prices import MEMORY
 
@@ -32,17 +32,20 @@ OLD_AFTER = timedelta(days=180)
 
 
 def document(title: str, stage: str | None, bills: Mapping[str, Bill]) -> dict[str, Any]:
-    """The bills as one JSON document; amounts are decimal strings in dollars."""
-    first = next(iter(bills.values()))
+    """The bills as one JSON document; amounts are decimal strings in dollars.
+
+    `unpriced` and `warnings` are those of all sizes, each once.
+    """
+    unpriced = dict.fromkeys(each for bill in bills.values() for each in bill.unpriced)
     return {
         "name": title,
         "stage": stage,
         "sizes": {size: _size(bill) for size, bill in bills.items()},
         "unpriced": [
-            {"resource": each.resource, "type": each.type, "why": each.why} for each in first.unpriced
+            {"resource": each.resource, "type": each.type, "why": each.why} for each in unpriced
         ],
-        "warnings": list(first.warnings),
-        "prices_as_of": first.prices_as_of,
+        "warnings": list(dict.fromkeys(each for bill in bills.values() for each in bill.warnings)),
+        "prices_as_of": next(iter(bills.values())).prices_as_of,
     }
 
 
@@ -116,8 +119,6 @@ def print_bills(title: str, bills: Mapping[str, Bill], *, summary: bool, curve: 
 
 
 def _curves(bills: Mapping[str, Bill]) -> dict[str, plots.Points]:
-    if assemblies.DECLARED in bills:
-        raise Misuse("a curve is over users, and the assembly doesn't say for how many its traffic is")
     sizes = [(int(size), bill) for size, bill in bills.items()]
     return {
         "a month": [(users, bill.payable_usd) for users, bill in sizes],
@@ -136,7 +137,7 @@ def write_curves(file: Path, title: str, curves: Mapping[str, plots.Points]) -> 
 
 
 def _print_bill(console: Console, title: str, size: str, bill: Bill) -> None:
-    table = Table(title=f"{title} {assemblies.at(size)}", title_justify="left", box=None)
+    table = Table(title=f"{escape(title)} {assemblies.at(size)}", title_justify="left", box=None)
     table.add_column("resource")
     table.add_column("component")
     for heading in ("quantity", "each", "a month"):
@@ -182,7 +183,8 @@ def _folded(bill: Bill) -> Iterator[BillLine]:
         alike.setdefault((line.type, line.component, line.unit_price), []).append(line)
     for line in bill.lines:
         same = alike[line.type, line.component, line.unit_price]
-        if len(same) < FOLD_FROM or len({each.quantity for each in same}) > 1 or not line.declared:
+        differ = len({(each.quantity, each.declared) for each in same}) > 1
+        if len(same) < FOLD_FROM or differ or not line.declared:
             yield line
         elif line is same[0]:
             yield replace(
@@ -195,7 +197,7 @@ def _folded(bill: Bill) -> Iterator[BillLine]:
 
 def _print_summary(console: Console, title: str, bills: Mapping[str, Bill]) -> None:
     with_free_tier = any(bill.free_tier for bill in bills.values())
-    table = Table(title=f"{title}: what it costs", title_justify="left", box=None)
+    table = Table(title=f"{escape(title)}: what it costs", title_justify="left", box=None)
     free = ("free tier", "$ to pay") if with_free_tier else ()
     for heading in ("users", "$ a month", *free, "$ a user", "$ per 1,000 requests", "idle $ a month"):
         table.add_column(heading, justify="right")
@@ -219,16 +221,37 @@ def _print_summary(console: Console, title: str, bills: Mapping[str, Bill]) -> N
         f"{'' if len(bills) == 1 else ' of the smallest size'}).",
         soft_wrap=True,
     )
-    missing = len({(each.resource, each.why) for bill in bills.values() for each in bill.unpriced})
+    missing = not_in_any_sum(bills)
     if missing:
-        console.print(f"[yellow]{missing} things are not priced, and in no sum.[/]", soft_wrap=True)
+        console.print(f"[yellow]{missing}.[/]", soft_wrap=True)
     taken = "no tax or discount" if with_free_tier else "no tax, discount or free allowance"
     terms = f"List prices as of {first.prices_as_of} for a month of 730 h; {taken} taken off."
     console.print(f"[dim]{terms} An estimate, and no bill of AWS.[/]", soft_wrap=True)
 
 
+def not_in_any_sum(bills: Mapping[str, Bill]) -> str:
+    """How many things are not priced, and how many lines depend on usage that nobody declared; empty for none."""
+    unpriced = {(each.resource, each.why) for bill in bills.values() for each in bill.unpriced}
+    open_lines = {
+        (line.resource, line.component)
+        for bill in bills.values()
+        for line in bill.lines
+        if not line.declared
+    }
+    said = []
+    if unpriced:
+        said.append(f"{_counted(len(unpriced), 'thing is', 'things are')} not priced, and in no sum")
+    if open_lines:
+        said.append(f"{_counted(len(open_lines), 'line hangs', 'lines hang')} on usage that nobody declared")
+    return "; ".join(said)
+
+
+def _counted(number: int, one: str, more: str) -> str:
+    return f"1 {one}" if number == 1 else f"{number} {more}"
+
+
 def comparison_document(
-    name: str, choice: Choice, curves: Mapping[str, plots.Points], found: Sequence[Crossing]
+    name: str, choice: Choice[Any], curves: Mapping[str, plots.Points], found: Sequence[Crossing]
 ) -> dict[str, Any]:
     """The ways of a choice at every size, and where they cross, as one JSON document."""
     return {
@@ -241,11 +264,11 @@ def comparison_document(
 
 
 def print_comparison(
-    name: str, choice: Choice, curves: Mapping[str, plots.Points], found: Sequence[Crossing]
+    name: str, choice: Choice[Any], curves: Mapping[str, plots.Points], found: Sequence[Crossing]
 ) -> None:
     """A row a size, the cheapest in bold, and where the ways cross."""
     console = options.stdout()
-    table = Table(title=f"{name}: {choice.question}", title_justify="left", box=None)
+    table = Table(title=escape(f"{name}: {choice.question}"), title_justify="left", box=None)
     table.add_column("users", justify="right")
     for way in curves:
         table.add_column(f"$ a month, {way}", justify="right")
@@ -254,27 +277,16 @@ def print_comparison(
         cells = [f"[bold]{dollars(paid)}[/]" if paid == least else dollars(paid) for _, paid in row]
         table.add_row(f"{row[0][0]:,}", *cells)
     console.print(table)
-    console.print(escape(crossing_sentence(choice, curves, found)), soft_wrap=True)
+    console.print(escape(sentence(choice.key, curves, found)), soft_wrap=True)
 
 
-def crossing_sentence(choice: Choice, curves: Mapping[str, plots.Points], found: Sequence[Crossing]) -> str:
-    """`provisioned is cheaper from about 31,000 users on.`"""
-    if not found:
-        way = min(curves, key=lambda way: curves[way][0][1])
-        return f"{choice.key}: {way} is the cheapest at every size that was looked at."
-    words = [
-        f"{each.then} is the cheapest from about {options.rounded(each.users)} users on" for each in found
-    ]
-    return f"{choice.key}: {found[0].before} is the cheapest at first; {', then '.join(words)}."
-
-
-def print_coverage(title: str, opened: Opened, *, as_json: bool) -> None:
-    """Which class each resource of the first size is in."""
+def print_coverage(title: str, opened: Opened, region: str | None, *, as_json: bool) -> None:
+    """Which class each resource of the first size is in; as if it stood in `region`, where one is given."""
     from workbench.review.coverage import coverage
 
     _, opening, _ = opened[0]
     with opening as assembly:
-        found = coverage(assembly)
+        found = coverage(assembly, region)
     if as_json:
         options.print_json(
             {
@@ -287,7 +299,7 @@ def print_coverage(title: str, opened: Opened, *, as_json: bool) -> None:
         )
         return
     console = options.stdout()
-    table = Table(title=f"{title}: what of it is priced", title_justify="left", box=None)
+    table = Table(title=f"{escape(title)}: what of it is priced", title_justify="left", box=None)
     for heading in ("resource", "type", "class", "why"):
         table.add_column(heading)
     for each in found:

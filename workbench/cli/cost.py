@@ -22,7 +22,7 @@ from workbench.review.difference import difference
 from workbench.review.numbers import dollars
 from workbench.review.usage import add_usage, missing_usage
 
-FEWEST, MOST = 1_000, 10**7
+FEWEST, MOST = 1_000, 10**8
 
 Summary = Annotated[bool, typer.Option("--summary", help="One line a size, without the lines of the bill.")]
 Explain = Annotated[
@@ -34,9 +34,6 @@ Region = Annotated[
 FreeTier = Annotated[bool, typer.Option("--free-tier", help="Take off what AWS gives everybody for nothing.")]
 Budget = Annotated[
     str | None, typer.Option("--budget", help="Exit 1 when a month costs more than this many dollars.")
-]
-UsageFile = Annotated[
-    Path | None, typer.Option("--usage", help="A TOML file of usage, for an --assembly that declares none.")
 ]
 MissingUsage = Annotated[
     bool, typer.Option("--missing-usage", help="Print a --usage file to fill in for an --assembly.")
@@ -79,7 +76,7 @@ def command(
     budget: Budget = None,
     choices: assemblies.Choices = None,
     compare: Compare = None,
-    usage: UsageFile = None,
+    usage: assemblies.UsageFile = None,
     missing: MissingUsage = False,
     coverage: Coverage = False,
     diff: Diff = None,
@@ -90,19 +87,33 @@ def command(
     """The monthly bill from the template, at every size."""
     most = _budget_from(budget)
     terms = _Terms(region, free_tier)
+    if svg is not None and not svg.absolute().parent.is_dir():
+        raise Misuse(f"{svg}: there is no folder {svg.parent} to write it in; make it first")
+    lists = {"--summary": summary, "--explain": explain, "--curve": curve}
+    others = {"--svg": svg, "--budget": budget, "--choose": choices, "--compare": compare}
     if diff is not None:
-        _refuse_with("--diff", {"a blueprint": name, "--assembly": folder, "--usage": usage, "--svg": svg})
+        wrong = {"a blueprint": name, "--assembly": folder, "--usage": usage, "--missing-usage": missing}
+        del others["--budget"]
+        _refuse_with("--diff", {**wrong, **lists, **others, "--coverage": coverage})
+        if as_json and markdown:
+            raise Misuse("--json and --markdown don't go together; give one of them")
         _diff(diff, users, terms, as_json=as_json, markdown=markdown, most=most)
         return
     if markdown:
         raise Misuse("--markdown is of --diff OLD NEW")
     assemblies.one_of(name, folder)
+    if missing:
+        _refuse_with("--missing-usage", {"--json": as_json, "--usage": usage, "--coverage": coverage})
+    if coverage:
+        _refuse_with("--coverage", {**lists, **others, "--free-tier": free_tier})
     if folder is None:
         _refuse_with("a blueprint", {"--usage": usage, "--missing-usage": missing})
         if compare is not None:
-            _compare(str(name), compare, users, stage, terms, as_json=as_json, svg=svg)
+            _refuse_with("--compare", {**lists, "--budget": budget})
+            _compare(str(name), compare, users, stage, choices or [], terms, as_json=as_json, svg=svg)
             return
-        title, stage_name = str(name), stage
+        title = str(name)
+        stage_name: str | None = stage
         opened = _blueprint_at(title, users, stage, choices or [])
     else:
         _refuse_with("--assembly", {"--choose": choices, "--compare": compare})
@@ -115,8 +126,10 @@ def command(
         title, stage_name = assemblies.title_of(assembly)
         opened = _folder_at(assembly, users)
     if coverage:
-        bills.print_coverage(title, opened, as_json=as_json)
+        bills.print_coverage(title, opened, region, as_json=as_json)
         return
+    if (curve or svg is not None) and opened[0][0] == assemblies.DECLARED:
+        raise Misuse("a curve is over users, and the assembly doesn't say for how many its traffic is")
     found = {}
     for size, opening, traffic in opened:
         with opening as assembly:
@@ -191,6 +204,7 @@ def _compare(
     key: str,
     users: str | None,
     stage: str,
+    chosen: list[str],
     terms: _Terms,
     *,
     as_json: bool,
@@ -199,19 +213,22 @@ def _compare(
     """Every way of one choice at every size, and the sizes where another becomes the cheapest."""
     blueprint, stage_name = catalogue.find(name), catalogue.stage_named(stage)
     choice = blueprint.choice(key)
+    others = assemblies.choices_from(blueprint, chosen)
+    if key in others:
+        raise Misuse(f"--compare {key} builds every way of it; leave --choose {key}={others[key]} away")
     sizes = assemblies.sizes_of_blueprint(users)
 
     def cost_of(way: str) -> Callable[[int], Decimal]:
         @cache
         def monthly(size: int) -> Decimal:
-            with assemblies.synthesized(blueprint, size, stage_name, {key: way}) as assembly:
+            with assemblies.synthesized(blueprint, size, stage_name, {**others, key: way}) as assembly:
                 return terms.price(assembly).payable_usd
 
         return monthly
 
     ways = {way: cost_of(way) for way in choice.ways}
     curves = {way: [(size, monthly(size)) for size in sizes] for way, monthly in ways.items()}
-    found = crossings(ways, fewest=min(*sizes, FEWEST), most=max(*sizes, MOST))
+    found = crossings(ways, fewest=min(*sizes, FEWEST), most=max(*sizes, MOST), also=sizes)
     if svg is not None:
         bills.write_curves(svg, f"{name}: {key}", curves)
     if as_json:
@@ -239,9 +256,12 @@ def _budget_from(text: str | None) -> Decimal | None:
 
 
 def _hold(most: Decimal | None, found: Mapping[str, Bill]) -> None:
-    """Raise `OverBudget` where a bill is above `most`, or isn't whole."""
+    """Raise `OverBudget` where a bill is above `most`; say on stderr where one isn't whole."""
     if most is None:
         return
+    missing = bills.not_in_any_sum(found)
+    if missing:
+        options.stderr().print(f"the budget is held against less than all: {missing}", soft_wrap=True)
     for size, bill in found.items():
         if bill.payable_usd > most:
             raise OverBudget(

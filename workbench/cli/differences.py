@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
@@ -22,10 +23,12 @@ def document(title: str, found: Mapping[str, Difference]) -> dict[str, Any]:
         "name": title,
         "sizes": {
             size: {
-                "before_usd": plain(each.before.monthly_usd),
-                "after_usd": plain(each.after.monthly_usd),
+                "before_usd": plain(each.before.payable_usd),
+                "after_usd": plain(each.after.payable_usd),
                 "delta_usd": plain(each.monthly_usd),
                 "idle_delta_usd": plain(each.idle_usd),
+                "before_users": each.before.made_for,
+                "after_users": each.after.made_for,
                 "changes": [_change(change) for change in each.changes],
                 "unpriced": [
                     {"resource": new.resource, "type": new.type, "why": new.why} for new in each.unpriced
@@ -57,7 +60,7 @@ def print_differences(title: str, found: Mapping[str, Difference]) -> None:
     """One table a size, the largest change first."""
     console = options.stdout()
     for size, each in found.items():
-        table = Table(title=f"{title} {assemblies.at(size)}", title_justify="left", box=None)
+        table = Table(title=f"{escape(title)} {assemblies.at(size)}", title_justify="left", box=None)
         table.add_column("resource")
         table.add_column("component")
         for heading in ("before", "after", "change"):
@@ -82,7 +85,7 @@ def markdown(title: str, found: Mapping[str, Difference]) -> str:
     """A section for a comment on a pull request."""
     parts = []
     for size, each in found.items():
-        parts.append(f"### Cost of `{title}` {assemblies.at(size)}: {signed(each.monthly_usd)} a month\n")
+        parts.append(f"### Cost of {_code(title)} {assemblies.at(size)}: {signed(each.monthly_usd)} a month\n")
         parts.append(f"{_sentence(each)}\n")
         if each.changes:
             parts.append("| resource | component | before | after | change |\n|---|---|--:|--:|--:|")
@@ -101,10 +104,22 @@ def markdown(title: str, found: Mapping[str, Difference]) -> str:
 
 
 def _sentence(found: Difference) -> str:
+    return f"{_sums(found)}{_sizes(found)}"
+
+
+def _sizes(found: Difference) -> str:
+    """What to know where the two are not of one size; empty where they are, or don't say."""
+    was, now = found.before.made_for, found.after.made_for
+    if was is None or now is None or was == now:
+        return ""
+    return f" Before it is for {was:,} users, and after for {now:,}; --users compares them at one size."
+
+
+def _sums(found: Difference) -> str:
     if not found.changes and not found.unpriced:
         return "nothing changes."
     return (
-        f"{dollars(found.before.monthly_usd)} → {dollars(found.after.monthly_usd)} a month "
+        f"{dollars(found.before.payable_usd)} → {dollars(found.after.payable_usd)} a month "
         f"({signed(found.monthly_usd)}); idle {dollars(found.before.idle_usd)} → "
         f"{dollars(found.after.idle_usd)} ({signed(found.idle_usd)})."
     )
@@ -116,8 +131,20 @@ def signed(value: Decimal) -> str:
 
 
 def _side(value: Decimal | None) -> str:
-    return "—" if value is None else dollars(value)
+    if value is None:
+        return "—"
+    return f"−{dollars(-value)}" if value < 0 else dollars(value)
+
+
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|~#&])")
 
 
 def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
+    """`text` in one line that Markdown shows as it is, also within a table."""
+    return _MARKDOWN.sub(r"\\\1", " ".join(text.split()))
+
+
+def _code(text: str) -> str:
+    """`text` as code in a line, whatever backticks are in it."""
+    line = " ".join(text.split())
+    return f"`{line}`" if "`" not in line else f"`` {line} ``"

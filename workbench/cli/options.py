@@ -34,12 +34,6 @@ def sizes_from(text: str) -> list[int]:
     return sorted({catalogue.users_from(part) for part in parts})
 
 
-def rounded(users: int) -> str:
-    """Two significant digits, as a search by bisection is exact to 1 %."""
-    scale = 10 ** max(0, len(str(users)) - 2)
-    return f"{round(users / scale) * scale:,}"
-
-
 PIPED_WIDTH = 120  # where there is no terminal to ask
 
 

@@ -31,6 +31,10 @@ def command(name: options.Name, as_json: options.AsJson = False) -> None:
         "promise": blueprint.promise,
         "services": list(blueprint.services),
         "rooms": list(rooms),
+        "choices": [
+            {"key": each.key, "options": list(each.options), "question": each.question}
+            for each in blueprint.choices
+        ],
     }
     if as_json:
         options.print_json(facts)
@@ -43,6 +47,10 @@ def command(name: options.Name, as_json: options.AsJson = False) -> None:
     table.add_row("services", escape(", ".join(blueprint.services)))
     for room, what in rooms.items():
         table.add_row(room, f"[dim]{what}[/]")
+    for choice in blueprint.choices:
+        table.add_row(
+            "choice", f"{choice.key}={escape('|'.join(choice.options))} [dim]{escape(choice.question)}[/]"
+        )
     console.print(table)
     console.print(
         f"\nTry it: [bold]blueprint dry-run {name}[/] · cost {name} · capacity {name} · diagram {name}"

@@ -30,11 +30,13 @@ from workbench.review.capacity import (
 )
 from workbench.review.numbers import constant
 from workbench.review.queueing import erlang_c
+from workbench.review.quotas import by_size
 from workbench.review.room import Limit
 
 pytestmark = pytest.mark.fast
 
 PAGE = "https://docs.aws.amazon.com/"
+RSA, ECC = "KMS requests a second (RSA)", "KMS requests a second (ECC)"
 
 
 def found(resources: dict[str, Any], limit: str) -> Checked:
@@ -1029,3 +1031,258 @@ def test_more_traffic_waits_longer(traffic: list[int]) -> None:
     assert calm.utilisation <= busier.utilisation
     assert calm.chance <= busier.chance
     assert (calm.mean_wait or 0) <= (busier.mean_wait or 0)
+
+
+# What an account has once, however many resources share it
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "usage", "limit", "load", "quota"),
+    [
+        (
+            "AWS::AppSync::GraphQLApi",
+            {},
+            {"peak_requests_per_second": 6_000},
+            "AppSync request tokens a second",
+            12_000,
+            10_000,
+        ),
+        (
+            "AWS::MediaConvert::Queue",
+            {},
+            {"peak_jobs_per_second": 3},
+            "MediaConvert jobs created a second",
+            6,
+            5,
+        ),
+        (
+            "AWS::MediaConvert::JobTemplate",
+            {},
+            {"peak_concurrent_jobs": 150},
+            "MediaConvert jobs at once",
+            300,
+            2_000,
+        ),
+        ("AWS::KMS::Key", {"KeySpec": "RSA_2048"}, {"peak_requests_per_second": 600}, RSA, 1_200, 1_000),
+        ("AWS::KMS::Key", {"KeySpec": "ECC_NIST_P256"}, {"peak_requests_per_second": 600}, ECC, 1_200, 1_000),
+        ("AWS::SES::EmailIdentity", {}, {"emails_per_month": 7_300}, "SES emails a day", 480, 200),
+    ],
+)
+def test_one_quota_holds_for_all_that_share_it(
+    kind: str, properties: dict[str, Any], usage: dict[str, Any], limit: str, load: int, quota: int
+) -> None:
+    one = resource(kind, properties, **usage)
+    checked = found({"One": one, "Two": one}, limit)
+    assert (checked.resource, checked.load, checked.quota) == ("account", Decimal(load), Decimal(quota))
+
+
+def test_nodes_of_every_kind_of_cache_count() -> None:
+    group_ = {"Engine": "valkey", "CacheNodeType": "cache.t4g.micro", "NumCacheClusters": 200}
+    alone = {"Engine": "memcached", "CacheNodeType": "cache.t3.micro", "NumCacheNodes": 120}
+    both = {
+        "Group": resource("AWS::ElastiCache::ReplicationGroup", group_),
+        "Alone": resource("AWS::ElastiCache::CacheCluster", alone),
+    }
+    nodes = found(both, "ElastiCache nodes")
+    assert (nodes.load, nodes.quota, nodes.is_prerequisite) == (Decimal(320), Decimal(300), True)
+    assert found({"Alone": both["Alone"]}, "ElastiCache nodes").load == Decimal(120)
+
+
+def test_fargate_spot_has_a_quota_of_its_own() -> None:
+    definition = resource("AWS::ECS::TaskDefinition", {"Cpu": "1024", "Memory": "2048"})
+
+    def service(provider: str) -> dict[str, Any]:
+        strategy = [{"CapacityProvider": provider, "Weight": 1}]
+        properties = {
+            "TaskDefinition": {"Ref": "Task"},
+            "DesiredCount": 4,
+            "CapacityProviderStrategy": strategy,
+        }
+        return resource("AWS::ECS::Service", properties)
+
+    resources = {"Task": definition, "Calm": service("FARGATE"), "Cheap": service("FARGATE_SPOT")}
+    for limit in ("Fargate vCPUs, on demand", "Fargate vCPUs, Spot"):
+        vcpus = found(resources, limit)
+        assert (vcpus.load, vcpus.quota, vcpus.is_prerequisite) == (Decimal(4), Decimal(6), False)
+
+
+def test_environments_kept_ready_are_taken_from_the_account_used_or_not() -> None:
+    resources = {
+        "Work": function(peak_invocations_per_second=10, duration_ms=100),
+        "Live": resource(
+            "AWS::Lambda::Alias",
+            {
+                "FunctionName": {"Ref": "Work"},
+                "ProvisionedConcurrencyConfig": {"ProvisionedConcurrentExecutions": 1_200},
+            },
+        ),
+    }
+    taken = found(resources, "Lambda concurrent executions")
+    assert (taken.load, taken.idle_load, taken.is_prerequisite) == (Decimal(1_200), Decimal(1_200), True)
+    resources["Work"] = function(peak_invocations_per_second=20_000, duration_ms=100)
+    assert found(resources, "Lambda concurrent executions").load == Decimal(2_000)
+
+
+def test_a_hundred_executions_of_an_account_stay_unreserved() -> None:
+    half = function({"ReservedConcurrentExecutions": 475}, peak_invocations_per_second=1, duration_ms=1)
+    reserved = found({"One": half, "Two": half}, "Lambda concurrency reserved")
+    assert (reserved.load, reserved.quota, reserved.is_prerequisite) == (Decimal(950), Decimal(900), True)
+    names = {each.limit for each in limits(assembly({"Work": function()}))}
+    assert "Lambda concurrency reserved" not in names
+
+
+# What each type of resource bears
+
+
+def global_table(properties: dict[str, Any], **usage: Any) -> dict[str, Any]:
+    return resource("AWS::DynamoDB::GlobalTable", properties, **usage)
+
+
+def scaled(kind: str, least: int, most: int) -> dict[str, Any]:
+    settings = {"MinCapacity": least, "MaxCapacity": most}
+    return {f"{kind}ProvisionedThroughputSettings": {f"{kind}CapacityAutoScalingSettings": settings}}
+
+
+def test_a_provisioned_global_table_gives_what_its_scaling_may_reach() -> None:
+    index = {"IndexName": "by_owner", **scaled("Write", 10, 50)}
+    table = global_table(
+        {
+            "BillingMode": "PROVISIONED",
+            **scaled("Write", 10, 100),
+            "GlobalSecondaryIndexes": [index],
+            "Replicas": [
+                {"Region": "us-east-1", **scaled("Read", 20, 200)},
+                {"Region": "eu-west-1", **scaled("Read", 20, 300)},
+            ],
+        },
+        peak_write_units_per_second=160,
+        peak_read_units_per_second=400,
+    )
+    writes, reads = (found({"It": table}, f"Provisioned {kind} units") for kind in ("write", "read"))
+    assert (writes.load, writes.quota, writes.breaks) == (Decimal(160), Decimal(150), True)
+    assert (reads.load, reads.quota, reads.breaks) == (Decimal(400), Decimal(500), False)
+    assert writes.advice == (
+        "raise MaxCapacity of WriteCapacityAutoScalingSettings of It in the template, or take PAY_PER_REQUEST"
+    )
+    assert "Table write units a second" not in {each.limit for each in limits(assembly({"It": table}))}
+    # Of the region alone: 160 ÷ 0.7 = 228.6 of 150 at the most, and its own 200 of the reads.
+    held = found({"It": table}, "DynamoDB write units provisioned")
+    assert (held.resource, held.load, held.idle_load) == ("account", Decimal(150), Decimal(20))
+    assert found({"It": table}, "DynamoDB read units provisioned").load == Decimal(200)
+
+
+@pytest.mark.parametrize("kind", ["read", "write"])
+def test_one_table_or_index_provisions_no_more_than_its_quota(kind: str) -> None:
+    big = {"ReadCapacityUnits": 45_000, "WriteCapacityUnits": 45_000}
+    small = {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}
+    index = {"IndexName": "by_owner", "ProvisionedThroughput": big}
+    table = resource(
+        "AWS::DynamoDB::Table", {"ProvisionedThroughput": small, "GlobalSecondaryIndexes": [index]}
+    )
+    checked = found({"It": table}, f"Table {kind} units provisioned")
+    assert (checked.load, checked.quota) == (Decimal(45_000), Decimal(40_000))
+
+
+@pytest.mark.parametrize(("pods", "nodes"), [(10, 1), (30, 2), (290, 10), (2_000, 10)])
+def test_nodes_stand_there_for_their_pods_and_not_for_the_largest_group(pods: int, nodes: int) -> None:
+    # 29 pods on an m7g.large of 2 vCPUs
+    group_ = resource(
+        "AWS::EKS::Nodegroup",
+        {"InstanceTypes": ["m7g.large"], "ScalingConfig": {"MinSize": 1, "MaxSize": 10}},
+        peak_pods=pods,
+    )
+    vcpus = found({"Nodes": group_}, VCPUS)
+    assert (vcpus.load, vcpus.idle_load) == (Decimal(nodes * 2), Decimal(2))
+
+
+def test_the_largest_express_broker_has_limits_too() -> None:
+    brokers = {"InstanceType": "express.m7g.16xlarge", "ClientSubnets": ["a", "b", "c"]}
+    cluster = resource(
+        "AWS::MSK::Cluster", {"NumberOfBrokerNodes": 3, "BrokerNodeGroupInfo": brokers}, partitions=60_001
+    )
+    checked = found({"Kafka": cluster}, "Partitions on the brokers")
+    assert (checked.quota, checked.breaks) == (Decimal(60_000), True)
+
+
+def test_every_size_of_a_broker_has_all_of_its_limits() -> None:
+    for family in ("msk.", "msk.express_"):
+        assert by_size(f"{family}broker_partitions").keys() == by_size(f"{family}broker_mb_per_second").keys()
+
+
+def test_a_node_alone_holds_what_one_of_a_group_does() -> None:
+    alone = {"Engine": "redis", "CacheNodeType": "cache.t4g.micro", "NumCacheNodes": 1}
+    memory = found({"It": resource("AWS::ElastiCache::CacheCluster", alone, stored_gb="0.2")}, "Memory")
+    assert memory.quota == Decimal("0.402653184")  # 536,870,912 bytes, a quarter set aside
+
+
+def test_small_search_nodes_are_ten_at_the_most() -> None:
+    domain = {"ClusterConfig": {"InstanceType": "t3.small.search", "InstanceCount": 12}}
+    nodes = found({"It": resource("AWS::OpenSearchService::Domain", domain)}, "Data nodes of the domain")
+    assert (nodes.quota, nodes.breaks, nodes.adjustable) == (Decimal(10), True, False)
+
+
+def test_jobs_of_a_queue_are_those_of_all_its_templates() -> None:
+    template = resource(
+        "AWS::MediaConvert::JobTemplate", {"Queue": {"Ref": "Queue"}}, peak_concurrent_jobs=40
+    )
+    queue = resource("AWS::MediaConvert::Queue", {"ConcurrentJobs": 60})
+    jobs = found({"Queue": queue, "One": template, "Two": template}, "Jobs of the queue at once")
+    assert (jobs.resource, jobs.load, jobs.quota) == ("Queue", Decimal(80), Decimal(60))
+    assert jobs.advice == "raise ConcurrentJobs (up to 500) of Queue in the template"
+
+
+# What feeds a function, however it is named
+
+
+def test_batches_are_drained_as_large_as_the_calls_say_they_are() -> None:
+    # 1,000 messages in 100 calls are 10 a call, though a batch might hold 100: 4 × 10 ÷ 0.2 s
+    resources = queue_with_consumer({"BatchSize": 100, "ScalingConfig": {"MaximumConcurrency": 4}})
+    drained = found(resources, "Messages drained a second")
+    assert (drained.load, drained.quota) == (Decimal(1_000), Decimal(200))
+    assert drained.utilisation == waiting(resources).utilisation == Decimal(5)
+
+
+@pytest.mark.parametrize("kind", ["AWS::Lambda::Alias", "AWS::Lambda::Version"])
+def test_a_function_that_is_fed_by_its_alias_has_the_limits_of_its_feed(kind: str) -> None:
+    resources = queue_with_consumer({"FunctionName": {"Ref": "Live"}})
+    resources["Work"]["Properties"]["ReservedConcurrentExecutions"] = 40
+    resources["Live"] = resource(kind, {"FunctionName": {"Ref": "Work"}})
+    assert found(resources, "Messages drained a second").quota == Decimal(2_000)
+    assert found(resources, "Messages in flight").load == Decimal(200)
+    assert not waiting(resources).refuses  # a queue waits: nobody is turned away
+
+
+def test_a_consumer_with_fan_out_works_on_the_shards_of_its_stream() -> None:
+    resources = stream_with_consumers(1)
+    resources["Out"] = resource(
+        "AWS::Kinesis::StreamConsumer", {"StreamARN": {"Fn::GetAtt": ["Stream", "Arn"]}}
+    )
+    arn = {"Fn::GetAtt": ["Out", "ConsumerARN"]}
+    resources["Feed0"]["Properties"]["EventSourceArn"] = arn
+    assert found(resources, "Batches worked on a second").quota == Decimal(8)
+    assert "Bytes read a second" not in {each.limit for each in limits(assembly(resources))}
+
+
+# Steps: what is sized anew at each size may break, and hold again
+
+
+def stepped(users: int) -> list[Checked]:
+    """Over from 3,000 to 9,999 users, sized anew at 10,000, and over for good from 5,000,000 on."""
+    broken = 3_000 <= users < 10_000 or users >= 5_000_000
+    return [checked("Step", 11 if broken else 1, adjustable=False)]
+
+
+def test_a_size_that_is_shown_as_over_is_never_below_the_break() -> None:
+    late = first_to_break(stepped, start=1_000, most=10**8)
+    assert late.users is not None
+    assert late.users >= 5_000_000
+    early = first_to_break(stepped, start=1_000, most=10**8, also=[50_000, 4_000, 1_000])
+    assert early.users is not None
+    assert 3_000 <= early.users <= 3_030
+
+
+def test_of_several_that_give_way_the_worst_is_named_in_whatever_order_they_come() -> None:
+    broken = first_to_break(
+        lambda _: [checked("Less", 11, adjustable=False), checked("More", 20, adjustable=False)]
+    )
+    assert broken.limit == "More"

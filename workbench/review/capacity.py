@@ -229,7 +229,7 @@ def _of_account(assembly: Assembly, traffic: Decimal) -> Iterator[Limit]:
     for region in regions:
         there = Context(assembly, rooms, traffic, region)
         for room in rooms.values():
-            for limit in room.limits_of_account(there):
+            for limit in registry.ask_of_account(room, there):
                 yield limit if len(regions) == 1 else replace(limit, resource=f"{limit.resource} in {region}")
 
 

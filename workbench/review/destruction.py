@@ -29,9 +29,10 @@ themselves and cost nothing to keep.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from workbench.assembly import Resource, Stack, Unresolved
@@ -40,7 +41,7 @@ from workbench.review import ec2, zones
 from workbench.review.free import Free
 from workbench.review.numbers import constant, shown
 from workbench.review.protections import protections
-from workbench.review.registry import ask, class_of
+from workbench.review.registry import UNEXPECTED, ask, class_of
 from workbench.review.room import NOT_DECLARED, Context, CostLine, Room, is_declared, module_of, number
 from workbench.workload import Figure
 
@@ -186,7 +187,16 @@ def remains(resource: Resource, standing: Standing) -> Iterator[Rest]:
     if policy == SNAPSHOT:
         yield _snapshot(resource, standing.full, _why_snapshot(resource))
     for kept_besides in _BESIDES.get(resource.type, ()):
-        yield from kept_besides(resource, standing.full)
+        yield from or_unknown(resource, partial(kept_besides, resource, standing.full))
+
+
+def or_unknown(resource: Resource, find: Callable[[], Iterable[Rest]]) -> list[Rest]:
+    """What `find` finds; where a property is not of the shape that it expects, that this is not known."""
+    try:
+        return list(find())
+    except UNEXPECTED as problem:
+        why = f"a property is known only at deployment, or not as CloudFormation writes it ({problem})"
+        return [Rest(resource, "", why, "look for what is left of it", not_priced="what is left is not known")]
 
 
 def _kept(resource: Resource, standing: Standing) -> Iterator[Rest]:

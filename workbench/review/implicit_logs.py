@@ -38,11 +38,11 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review.destruction import Rest
+from workbench.review.destruction import Rest, or_unknown
 from workbench.review.room import NOT_DECLARED, Context, CostLine
 from workbench.workload import Figure
 
@@ -77,19 +77,23 @@ class ImplicitGroups:
 
     def rests(self) -> Iterator[Rest]:
         for resource in self._context.assembly.resources:
-            for group in _MAKERS.get(resource.type, _none)(resource, self):
-                names = {group.pattern.replace("{}", name) for name in _names(resource, group)}
-                kept = self._retention(resource, names)
-                if kept is None or names & (self._plain_names | self._names_in[id(resource.stack)]):
-                    continue
-                shown = group.pattern.replace("{}", self._shown(resource, group))
-                yield Rest(
-                    resource,
-                    f"log group {shown}",
-                    f"{group.why}; {kept}",
-                    f"aws logs delete-log-group --log-group-name {shown}",
-                    (_LINE,),
-                )
+            if resource.type in _MAKERS:
+                yield from or_unknown(resource, partial(self._of, resource))
+
+    def _of(self, resource: Resource) -> Iterator[Rest]:
+        for group in _MAKERS[resource.type](resource, self):
+            names = {group.pattern.replace("{}", name) for name in _names(resource, group)}
+            kept = self._retention(resource, names)
+            if kept is None or names & (self._plain_names | self._names_in[id(resource.stack)]):
+                continue
+            shown = group.pattern.replace("{}", self._shown(resource, group))
+            yield Rest(
+                resource,
+                f"log group {shown}",
+                f"{group.why}; {kept}",
+                f"aws logs delete-log-group --log-group-name {shown}",
+                (_LINE,),
+            )
 
     def _retention(self, resource: Resource, names: set[str]) -> str | None:
         """How long what is in it stays, as the CDK's custom resource says; None where that deletes the group."""
@@ -150,10 +154,6 @@ def _names(resource: Resource, group: _Group) -> set[str]:
     return {f"${{{resource.logical_id}}}", *([group.name] if group.name else [])}
 
 
-def _none(_resource: Resource, _groups: ImplicitGroups) -> Iterator[_Group]:
-    yield from ()
-
-
 def _text(resource: Resource, key: str) -> str | None:
     value = resource.properties.get(key)
     return None if value is None else str(value)
@@ -179,12 +179,22 @@ def _function(resource: Resource, groups: ImplicitGroups) -> Iterator[_Group]:
 
 def _at_the_edge(context: Context) -> Iterator[Resource]:
     for distribution in context.all_of("AWS::CloudFront::Distribution"):
-        config = (distribution.raw.get("Properties") or {}).get("DistributionConfig") or {}
-        behaviors = [config.get("DefaultCacheBehavior") or {}, *(config.get("CacheBehaviors") or [])]
-        associated = [each.get("LambdaFunctionAssociations") or [] for each in behaviors]
+        associated = list(_all_named("LambdaFunctionAssociations", distribution.raw.get("Properties")))
         for found in context.links.mentions(distribution, associated):
             whole = context.target(found, found.properties.get("FunctionName"))
             yield whole if found.type == "AWS::Lambda::Version" and whole is not None else found
+
+
+def _all_named(key: str, value: Any) -> Iterator[Any]:
+    """What stands under `key` anywhere in `value`, whatever intrinsics it is wrapped in."""
+    if isinstance(value, dict):
+        if key in value:
+            yield value[key]
+        for each in value.values():
+            yield from _all_named(key, each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _all_named(key, each)
 
 
 def _rest_stage(resource: Resource, _groups: ImplicitGroups) -> Iterator[_Group]:

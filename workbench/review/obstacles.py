@@ -24,12 +24,12 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from workbench.assembly import Assembly, Resource, Stack
 from workbench.review.closure import Closure
-from workbench.review.destruction import DELETE, RETAIN, Rest, Standing, policy_of
+from workbench.review.destruction import DELETE, RETAIN, Rest, Standing, or_unknown, policy_of
 from workbench.review.implicit_logs import ImplicitGroups
 from workbench.review.protections import Found, protections
 
@@ -144,9 +144,12 @@ class Obstacles:
                 yield from self._in_use(resource)
                 continue
             for question in questions:
-                for why, remedy in question(resource):
-                    lines, not_priced = self._standing.lines(resource)
-                    yield Rest(resource, "", why, remedy, lines, not_priced)
+                yield from or_unknown(resource, partial(self._found, resource, question))
+
+    def _found(self, resource: Resource, question: Callable[[Resource], Iterator[Found]]) -> Iterator[Rest]:
+        for why, remedy in question(resource):
+            lines, not_priced = self._standing.lines(resource)
+            yield Rest(resource, "", why, remedy, lines, not_priced)
 
     def _must_be_empty(self, resource: Resource) -> Iterator[Found]:
         if resource.type not in _HOLDS:

@@ -13,10 +13,13 @@ from workbench.assembly import Assembly, Resource
 from workbench.errors import NotPriced
 from workbench.review import resources
 from workbench.review.free import Free, free_type
-from workbench.review.room import Context, Room, module_of, refuse
+from workbench.review.room import Context, Limit, Room, module_of, refuse
 from workbench.review.unpriced import macro_type, unpriced_type
 
 T = TypeVar("T")
+
+# What a property of another shape than a room expects ends in: an intrinsic for a list, a zero that is divided by.
+UNEXPECTED = (TypeError, AttributeError, ValueError, LookupError, ArithmeticError)
 
 
 class _Rooms(Mapping[str, Room]):
@@ -60,9 +63,20 @@ def ask(
     """What a room answers about `resource`. Raises `NotPriced` where a property has a shape that no room expects."""
     try:
         return list(question(resource, context))
-    except (TypeError, AttributeError) as problem:
+    except UNEXPECTED as problem:
         what = f"a property is not as CloudFormation writes it, or known only at deployment ({problem})"
         raise refuse(resource, what) from problem
+
+
+def ask_of_account(room: Room, context: Context) -> list[Limit]:
+    """The ceilings that all resources of a room's types share. Raises `NotPriced` as `ask` does."""
+    try:
+        return list(room.limits_of_account(context))
+    except UNEXPECTED as problem:
+        raise NotPriced(
+            f"{room.type}: a property of one is not as CloudFormation writes it, or known only at deployment "
+            f"({problem}); the review can't hold it against the account's quotas: teach it in {module_of(room.type)}"
+        ) from problem
 
 
 def check(assembly: Assembly) -> None:

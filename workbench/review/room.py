@@ -211,9 +211,12 @@ def number(resource: Resource, value: Any, name: str, default: int | None = None
     if value is None and default is not None:
         return Decimal(default)
     try:
-        return Decimal(str(value))
+        found = Decimal(str(value))
     except InvalidOperation:
         raise refuse(resource, f"{name} is {value}, known only at deployment or missing") from None
+    if not found.is_finite():
+        raise refuse(resource, f"{name} is {value}, which is no amount")
+    return found
 
 
 def text(resource: Resource, value: Any, name: str) -> str:

@@ -12,7 +12,7 @@ from workbench.assembly import Resource
 from workbench.review import service_logs, tracing
 from workbench.review.by_use import is_true, refuse_keys
 from workbench.review.cloudfront import is_behind_cloudfront
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, refuse
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, refuse, sum_declared
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -45,12 +45,19 @@ def _is_logged(resource: Resource) -> bool:
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    load = context.derive(resource, "peak_requests_per_second")
-    yield context.against("appsync.requests_per_second", resource, "Requests a second", load)
     updates = context.derive(resource, "peak_updates_per_second")
     yield context.against(
         "appsync.outbound_messages_per_second", resource, "Updates to subscribers a second", updates
     )
+
+
+def _limits_of_account(context: Context) -> Iterator[Limit]:
+    """Request tokens, which all APIs of the account share; every request is taken to be a small one, of one token."""
+    apis = list(context.all_of("AWS::AppSync::GraphQLApi"))
+    if apis:
+        load = sum_declared([context.derive(each, "peak_requests_per_second") for each in apis])
+        limit = "AppSync request tokens a second"
+        yield context.against("appsync.requests_per_second", "account", limit, load)
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
@@ -74,5 +81,6 @@ ROOM = Room(
     },
     lines=_lines,
     limits=_limits,
+    limits_of_account=_limits_of_account,
     warnings=_warnings,
 )

@@ -13,13 +13,15 @@ from workbench.assembly import Resource
 from workbench.review import by_use, machines
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, shown
-from workbench.review.quotas import by_size
+from workbench.review.quotas import Quota, by_size
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, setting, text
-from workbench.workload import BYTES_PER_GB
+from workbench.workload import BYTES_PER_GB, Figure
 
 _ENGINES = ("memcached", "redis")
 _PRICES = "elasticache.redis.{}"
 _SET_ASIDE = Decimal("0.25")
+# Families whose nodes hold what those of another do.
+_SAME_MEMORY = {"t4g": "t3", "m6g": "m7g", "r5": "r7g", "r6g": "r7g"}
 
 
 def _engine(resource: Resource) -> str:
@@ -35,11 +37,21 @@ def _kind(resource: Resource) -> str:
     return text(resource, resource.properties.get("CacheNodeType"), "CacheNodeType")
 
 
+def nodes(resource: Resource) -> Figure:
+    """How many nodes it has."""
+    count = number(resource, resource.properties.get("NumCacheNodes"), "NumCacheNodes")
+    return constant(count, "1 node" if count == 1 else f"{shown(count)} nodes")
+
+
+def memory(kind: str) -> Quota | None:
+    """The bytes that AWS gives a node of the type `kind`; None for a type that is not in the book."""
+    family, _, size = kind.removeprefix("cache.").partition(".")
+    return by_size("elasticache.node_bytes").get(f"cache.{_SAME_MEMORY.get(family, family)}.{size}")
+
+
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     engine, kind = _engine(resource), _kind(resource)
-    count = number(resource, resource.properties.get("NumCacheNodes"), "NumCacheNodes")
-    nodes = Grown(constant(count, "1 node" if count == 1 else f"{shown(count)} nodes"))
-    yield from nodes.lines("Nodes", f"{engine}, {kind}", "node-hours", HOURS, _PRICES.format(kind))
+    yield from Grown(nodes(resource)).lines("Nodes", f"{engine}, {kind}", "node-hours", HOURS, _PRICES.format(kind))
     days = resource.properties.get("SnapshotRetentionLimit")
     if number(resource, days, "SnapshotRetentionLimit", default=0):
         row = ("Backups", "GB-months", "backup_gb", "elasticache.backup")
@@ -47,7 +59,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    most = by_size("elasticache.node_bytes").get(_kind(resource))
+    most = memory(_kind(resource))
     if _engine(resource) == "redis" and most is not None:
         for_data = most.value * (1 - _SET_ASIDE) / BYTES_PER_GB
         holds = constant(for_data, f"{shown(for_data)} GB of a {_kind(resource)}, a quarter set aside")

@@ -16,14 +16,12 @@ from workbench.review import machines
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.prices import PriceBook
-from workbench.review.quotas import Quota, by_size
+from workbench.review.resources import aws_elasticache_cachecluster
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, text
 from workbench.workload import BYTES_PER_GB, Figure, total
 
 _SET_ASIDE = Decimal("0.25")
 _ENGINES = ("valkey", "redis")
-# Families whose nodes hold what those of another do.
-_SAME_MEMORY = {"t4g": "t3", "m6g": "m7g", "r5": "r7g", "r6g": "r7g"}
 
 
 def engine(resource: Resource) -> str:
@@ -74,14 +72,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         yield CostLine("Data replicated (other region)", "GB", moved, "transfer.inter_region")
 
 
-def _memory(resource: Resource) -> Quota | None:
-    """The bytes that AWS gives a node of its type; None for a type that is not in the book."""
-    family, _, size = _node_type(resource).removeprefix("cache.").partition(".")
-    return by_size("elasticache.node_bytes").get(f"cache.{_SAME_MEMORY.get(family, family)}.{size}")
-
-
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    most, name = _memory(resource), context.name_of(resource)
+    most, name = aws_elasticache_cachecluster.memory(_node_type(resource)), context.name_of(resource)
     if most is not None:
         shards = _shards(resource)
         for_data = most.value * (1 - _SET_ASIDE) / BYTES_PER_GB
@@ -96,9 +88,11 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
-    groups = [_nodes(each) for each in context.all_of("AWS::ElastiCache::ReplicationGroup")]
-    if groups:
-        yield context.against("elasticache.nodes_per_region", "account", "ElastiCache nodes", total(*groups))
+    """The nodes of the account: those of the groups, and those of clusters that stand alone."""
+    nodes = [_nodes(each) for each in context.all_of("AWS::ElastiCache::ReplicationGroup")]
+    nodes += map(aws_elasticache_cachecluster.nodes, context.all_of("AWS::ElastiCache::CacheCluster"))
+    if nodes:
+        yield context.against("elasticache.nodes_per_region", "account", "ElastiCache nodes", total(*nodes))
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -1,29 +1,12 @@
-"""Live channels of MediaPackage: the bytes of every stream that comes in, also of one that repeats another.
+"""Channels of MediaPackage v2, which pay as those of the first version do: its page names one price for both.
 
-Facts: https://aws.amazon.com/mediapackage/pricing/ , which has one price for both versions
+Facts: https://aws.amazon.com/mediapackage/pricing/
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from dataclasses import replace
 
-from workbench.assembly import Resource
-from workbench.review import by_use
-from workbench.review.room import Context, CostLine, Room, Usage
+from workbench.review.resources import aws_mediapackage_channel
 
-
-def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
-    row = ("Streams in", "GB", "ingested_gb_per_month", "mediapackage.ingest")
-    yield from by_use.lines(resource, context, row)
-
-
-ROOM = Room(
-    type="AWS::MediaPackageV2::Channel",
-    classification="usage",
-    usage={
-        "ingested_gb_per_month": Usage(
-            "GB", "bytes of all streams that come in, while it is live", scales=False
-        )
-    },
-    lines=_lines,
-)
+ROOM = replace(aws_mediapackage_channel.ROOM, type="AWS::MediaPackageV2::Channel")

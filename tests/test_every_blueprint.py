@@ -19,6 +19,7 @@ from workbench.assembly import Assembly, Resource, Stack
 from workbench.blueprint import Blueprint, Choice, Stage
 from workbench.diagram import mermaid
 from workbench.dryrun.mutation import prove
+from workbench.dryrun.pipeline import Options, dry_run
 from workbench.review import capacity, closure, cost, curve
 from workbench.review.leftovers import leftovers
 from workbench.review.reachability import Reachability, table
@@ -247,6 +248,18 @@ def test_every_option_of_a_choice_is_priced_whole(blueprint: Blueprint, synthesi
             totals[option] = bill.monthly_usd
         assert totals[choice.options[0]] == default.monthly_usd
         assert len({totals[way] for way in choice.ways}) > 1, f"{choice.key} changes nothing of the bill"
+
+
+def test_the_promise_holds_whichever_way_it_is_built(blueprint: Blueprint, synthesized: Synthesized) -> None:
+    default = synthesized(blueprint.name, 1_000, "sandbox").stacks
+    for choice in blueprint.choices:
+        for option in choice.options[1:]:
+            chosen = {choice.key: option}
+            stacks = synthesized(blueprint.name, 1_000, "sandbox", **chosen).stacks
+            if [each.template for each in stacks] != [each.template for each in default]:
+                report = dry_run(blueprint, Options(choices=chosen))
+                assert [step.name for step in report.steps if not step.passed] == [], option
+                assert report.passed, option
 
 
 def test_cost_grows_with_users_and_is_the_baseline_at_zero(

@@ -29,6 +29,7 @@ def made(emulator: Emulator) -> Outputs:
         "Allocation": get_att("Address", "AllocationId"),
         "RuleId": get_att("Incoming", "Id"),
         "SetArn": get_att("Addresses", "Arn"),
+        "Range": get_att("Vpc", "CidrBlock"),
     }
     return create_stack(emulator.endpoint, STACK, template(resources, outputs))
 
@@ -37,6 +38,10 @@ def test_each_type_that_has_a_stand_in_is_deployed_here() -> None:
     deployed = {each["Type"] for each in _resources().values()}
     ours = {each.type for room in (network, compute, records) for each in room.STAND_INS}
     assert ours - NOT_HERE <= deployed
+
+
+def test_a_vpc_tells_its_addresses(made: Outputs) -> None:
+    assert made["Range"] == "10.1.0.0/16"
 
 
 def test_a_private_subnets_way_out_is_the_nat_gateway(made: Outputs, emulator: Emulator) -> None:

@@ -57,11 +57,14 @@ def command(
     folder: assemblies.Folder = None,
     as_json: options.AsJson = False,
     summary: Summary = False,
+    choices: assemblies.Choices = None,
     usage: assemblies.UsageFile = None,
 ) -> None:
     """Every quota against the load at each size, what to raise before deploying, and the first to give way."""
     assemblies.one_of(name, folder)
     if folder is not None:
+        if choices:
+            raise Misuse("--choose is for a blueprint; an --assembly is as it is")
         assembly = Assembly.load(folder)
         if usage is not None:
             add_usage(assembly, usage)
@@ -71,7 +74,7 @@ def command(
         raise Misuse("--usage is for an --assembly; a blueprint declares its own")
     else:
         title, stage_name = str(name), stage
-        sizes, found, unknown = _of_blueprint(title, users, stage)
+        sizes, found, unknown = _of_blueprint(title, users, stage, choices or [])
     if as_json:
         options.print_json(_document(title, stage_name, sizes, found, unknown))
         return
@@ -95,16 +98,19 @@ def _of_folder(assembly: Assembly, users: str | None) -> tuple[dict[str, _Seen],
     return found, first_to_break(limits_at), unknown
 
 
-def _of_blueprint(name: str, users: str | None, stage: str) -> tuple[dict[str, _Seen], Break, list[str]]:
+def _of_blueprint(
+    name: str, users: str | None, stage: str, asked: list[str]
+) -> tuple[dict[str, _Seen], Break, list[str]]:
     """The blueprint synthesized anew at each size, as it would be deployed for that many."""
     sizes = assemblies.sizes_of_blueprint(users)
     chosen = catalogue.stage_named(stage)
     blueprint = catalogue.find(name)
+    choices = assemblies.choices_from(blueprint, asked)
     unknown: list[str] = []
 
     @cache
     def seen_at(size: int) -> _Seen:
-        with assemblies.synthesized(blueprint, size, chosen) as assembly:
+        with assemblies.synthesized(blueprint, size, chosen, choices) as assembly:
             unknown[:] = undeclared(assembly)
             return _Seen(limits(assembly), queues(assembly) if size in sizes else [])
 

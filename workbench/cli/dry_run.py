@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from workbench import catalogue
-from workbench.cli import options
+from workbench.cli import assemblies, options
 from workbench.errors import Misuse
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def command(
     names: Names,
     as_json: options.AsJson = False,
     stage: options.StageName = "sandbox",
+    choices: assemblies.Choices = None,
     users: Annotated[str, typer.Option(help="The size to deploy for.")] = str(catalogue.DEFAULT_USERS),
     keep: Annotated[
         bool, typer.Option("--keep", help="Leave the offline AWS up, and say how to talk to it.")
@@ -52,6 +53,7 @@ def command(
             run = Options(
                 users=size,
                 stage=chosen,
+                choices=assemblies.choices_from(blueprint, choices or []),
                 port=port,
                 keep=keep,
                 endpoint=where,

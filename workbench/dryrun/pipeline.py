@@ -13,7 +13,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -44,6 +44,7 @@ class Options:
 
     users: int = catalogue.DEFAULT_USERS
     stage: Stage = "sandbox"
+    choices: Mapping[str, str] = field(default_factory=dict)
     port: int | None = None
     keep: bool = False
     endpoint: Endpoint | None = None  # play there instead of starting an offline AWS
@@ -119,7 +120,9 @@ def _start(run: Run, ending: ExitStack) -> Emulator:
 
 def _synthesize(run: Run) -> Assembly:
     with run.phase("synth"):
-        folder = assembly_for(run.blueprint, run.options.users, run.options.stage, run.scratch)
+        folder = assembly_for(
+            run.blueprint, run.options.users, run.options.stage, run.scratch, run.options.choices
+        )
         return Assembly.load(folder)
 
 

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from workbench import catalogue
@@ -16,14 +17,16 @@ _INPUTS = ("constructs", "cdk.json", "requirements.txt", "lambdas/shared", "lamb
 _DECLARATIONS = ("workbench/workload.py", "workbench/blueprint.py", "workbench/catalogue.py")
 
 
-def assembly_for(blueprint: Blueprint, users: int, stage: Stage, scratch: Path) -> Path:
+def assembly_for(
+    blueprint: Blueprint, users: int, stage: Stage, scratch: Path, choices: Mapping[str, str] | None = None
+) -> Path:
     """The folder of the assembly: from the cache when nothing that makes it has changed.
 
     The cache lies in `.blueprint/` of the project; where that cannot be written, the assembly goes to
     `scratch` and nothing is kept.
     """
     shelf = catalogue.ROOT / ".blueprint" / "assemblies"
-    place = shelf / f"{blueprint.name}-{_fingerprint(blueprint, users, stage)}"
+    place = shelf / f"{blueprint.name}-{_fingerprint(blueprint, users, stage, choices or {})}"
     if (place / "manifest.json").exists():
         os.utime(place)
         return place
@@ -31,9 +34,11 @@ def assembly_for(blueprint: Blueprint, users: int, stage: Stage, scratch: Path) 
         shelf.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=shelf, prefix="building-"))
     except OSError:
-        return catalogue.synthesize(blueprint, scratch / "assembly", users=users, stage=stage)
+        return catalogue.synthesize(
+            blueprint, scratch / "assembly", users=users, stage=stage, choices=choices
+        )
     try:
-        catalogue.synthesize(blueprint, building, users=users, stage=stage)
+        catalogue.synthesize(blueprint, building, users=users, stage=stage, choices=choices)
         building.rename(place)  # whole or not at all, also when interrupted
     except OSError:
         if not (place / "manifest.json").exists():  # not merely another run that was first
@@ -44,8 +49,8 @@ def assembly_for(blueprint: Blueprint, users: int, stage: Stage, scratch: Path) 
     return place
 
 
-def _fingerprint(blueprint: Blueprint, users: int, stage: Stage) -> str:
-    digest = hashlib.sha256(f"{users} {stage}".encode())
+def _fingerprint(blueprint: Blueprint, users: int, stage: Stage, choices: Mapping[str, str]) -> str:
+    digest = hashlib.sha256(f"{users} {stage} {sorted(choices.items())}".encode())
     for entry in (*_INPUTS, *_DECLARATIONS, f"stacks/{blueprint.name}", f"lambdas/{blueprint.name}"):
         for file in _files(catalogue.ROOT / entry):
             digest.update(f"{file.relative_to(catalogue.ROOT)}\0".encode())

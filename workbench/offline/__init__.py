@@ -5,9 +5,9 @@ added:
 
 * A **part** (`parts/`) extends MiniStack: each module has `extend()`. `auto_scaling`, `instances`, `load_balancers`
   and `tasks` run programs; `eks`, `elasticache`, `msk` and `rds` put engines behind records; `mediaconvert` and
-  `elsewhere` answer for services that MiniStack lacks; `cdk_cli`, `named_resources`, `parameters` and `secrets` set
-  right what it does otherwise than AWS; `streams` drives event sources; `faults`, `queues`, `websockets` and
-  `workers` make faults.
+  `elsewhere` answer for services that MiniStack lacks; `cdk_cli`, `named_resources`, `networks`, `parameters` and
+  `secrets` set right what it does otherwise than AWS; `streams` drives event sources; `faults`, `queues`,
+  `websockets` and `workers` make faults.
 * An **engine** (`engines/`) is a real server or program behind a resource. `kafka` (with `kafka_broker`, `_front`,
   `_coordinator`, `_groups`, `_topics`, `_wire`), `postgres` (`_front`, `_proxy`, `_wire`), `redis`, `kubernetes` (its
   API: `_server`, `_access`, `_objects`, `_kinds`, `_rules`; its controllers: `_deployments`, `_ingress`, `_nodes`,

@@ -19,8 +19,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from math import isinf
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from workbench.errors import MalformedAssembly
 from workbench.intrinsics import NO_VALUE, UNKNOWN, Assumed, carry, holds, resolve, split_list
@@ -34,6 +35,7 @@ DEFAULT_REGION = "us-east-1"
 OFFLINE_ACCOUNT = "000000000000"
 NESTED_STACK = "AWS::CloudFormation::Stack"
 LARGEST_FIGURE = Decimal(10) ** 18
+_DEEPEST_NESTING = 50
 
 T = TypeVar("T")
 
@@ -71,6 +73,11 @@ class Resource:
     @property
     def metadata(self) -> Mapping[str, Any]:
         return self.raw.get("Metadata") or {}
+
+    @property
+    def condition(self) -> str | None:
+        """The name of the condition under which it is there."""
+        return self.raw.get("Condition")
 
     @property
     def path(self) -> str:
@@ -157,6 +164,13 @@ class Stack:
                 continue
             found[logical_id] = Resource(self, logical_id, raw.get("Type", ""), raw)
         return found
+
+    @property
+    def left_out(self) -> Iterator[Resource]:
+        """The resources whose condition is known to be false."""
+        for logical_id, raw in self.template.get("Resources", {}).items():
+            if logical_id not in self.resources:
+                yield Resource(self, logical_id, raw.get("Type", ""), raw)
 
     @property
     def metadata(self) -> Mapping[str, Any]:
@@ -290,6 +304,10 @@ class Stack:
             self._found[key] = _BEING_FOUND
             try:
                 self._found[key] = find(name)
+            except RecursionError:
+                raise MalformedAssembly(
+                    f"{self.template_file}: {section}.{name} leads through too many others to be followed"
+                ) from None
             finally:
                 if self._found[key] is _BEING_FOUND:
                     del self._found[key]
@@ -478,6 +496,8 @@ def _read_nested(stack: Stack, uses: Iterable[OutputUse], nesting: _Nesting, abo
         where = f"{stack.template_file}: Resources.{logical_id}"
         if file.resolve() in above:
             raise MalformedAssembly(f"{where}: its template {file.name} holds itself, in a ring")
+        if len(above) > _DEEPEST_NESTING:
+            raise MalformedAssembly(f"{where}: stacks are nested more than {_DEEPEST_NESTING} deep")
         if not file.is_file():
             raise MalformedAssembly(f"{where}: its template {file} is not there; {_SYNTH_AGAIN}")
         template, inner_uses = _read_template(file)
@@ -522,7 +542,9 @@ def _read_template(file: Path) -> tuple[dict[str, Any], list[OutputUse]]:
     if file.suffix.lower() in (".yaml", ".yml") and file.is_file():
         raise MalformedAssembly(f"{file} is YAML, and templates are read as JSON only; convert it first")
     template = _read_json(file, _SYNTH_AGAIN)
-    return template, check(template, file)
+    uses = check(template, file)
+    template.setdefault("Resources", {})
+    return template, uses
 
 
 def _paths(directory: Path, artifact: dict[str, Any], where: str) -> dict[str, dict[str, str]]:
@@ -614,7 +636,7 @@ def _entry(holder: Any, key: str, kind: type[T], where: str) -> T:
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number, parse_float=_finite)
     except FileNotFoundError:
         raise MalformedAssembly(f"{path} is not there: {advice}") from None
     except (OSError, ValueError, RecursionError) as problem:
@@ -622,3 +644,14 @@ def _read_json(path: Path, advice: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise MalformedAssembly(f"{path} is not a JSON object; {advice}")
     return content
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _finite(digits: str) -> float:
+    found = float(digits)
+    if isinf(found):
+        raise ValueError(f"{digits[:20]} is too large for a number")
+    return found

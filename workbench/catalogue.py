@@ -69,7 +69,9 @@ def users_from(text: str) -> int:
     if users < 1:
         raise Misuse(f"a size is a number of users, at least 1; got {text}")
     if users > MOST_USERS:
-        raise Misuse(f"a size is a number of users, at most {MOST_USERS:,}; got one of {len(str(users))} digits")
+        raise Misuse(
+            f"a size is a number of users, at most {MOST_USERS:,}; got one of {len(str(users))} digits"
+        )
     return users
 
 

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from workbench.assembly import Assembly, Resource
@@ -174,8 +175,28 @@ class _Drawing:
         functions = self._links.mentions(resource, _raw(resource).get("FunctionName"))
         return self._behind(functions[0]) if functions else resource
 
-    def all_of(self, resource_type: str) -> Iterator[Resource]:
-        return (each for each in self._assembly.resources if each.type == resource_type)
+    def all_of(self, resource_type: str) -> list[Resource]:
+        return self._by_type.get(resource_type, [])
+
+    @cached_property
+    def _by_type(self) -> dict[str, list[Resource]]:
+        found: dict[str, list[Resource]] = {}
+        for each in self._assembly.resources:
+            found.setdefault(each.type, []).append(each)
+        return found
+
+    def workers_of(self, role: Resource) -> list[Resource]:
+        """The workers whose programs run under a role."""
+        return self._by_role.get(role, [])
+
+    @cached_property
+    def _by_role(self) -> dict[Resource, list[Resource]]:
+        found: dict[Resource, list[Resource]] = {}
+        for kind, drawn in _KINDS.items():
+            for worker in self.all_of(kind) if drawn.group == "workers" else ():
+                for role in dict.fromkeys(self.role_of(worker)):
+                    found.setdefault(role, []).append(worker)
+        return found
 
     def role_of(self, worker: Resource) -> list[Resource]:
         """The roles under which a worker's program runs."""
@@ -204,11 +225,10 @@ class _Drawing:
 
     def _draw_network(self) -> None:
         """What only the network opens, such as a cache, from those whom it lets in."""
-        by_name = {each.name: each for each in self._drawn}
-        for way in Reachability(self._assembly).ways():
-            source, target = by_name.get(way.source), by_name.get(way.target)
-            if source is not None and target is not None and target.type in _REACHED_BY_NETWORK:
-                self.connect(source, target, "reads, writes")
+        pairs = Reachability(self._assembly).pairs()
+        found = {(a, b) for a, b, _ in pairs if isinstance(a, Resource) and b.type in _REACHED_BY_NETWORK}
+        for source, target in sorted(found, key=lambda pair: (pair[0].name, pair[1].name)):
+            self.connect(source, target, "reads, writes")
 
     def alarm(self, topic: Resource) -> None:
         """Count one alarm that tells `topic`."""
@@ -329,13 +349,7 @@ def _role(drawing: _Drawing, role: Resource) -> None:
 
 
 def _statements(drawing: _Drawing, holder: Resource, role: Resource, document: Any) -> None:
-    workers = [
-        each
-        for kind, drawn in _KINDS.items()
-        if drawn.group == "workers"
-        for each in drawing.all_of(kind)
-        if any(found is role for found in drawing.role_of(each))
-    ]
+    workers = drawing.workers_of(role)
     for statement in _maps(_map(document).get("Statement")):
         verbs = _verbs(statement) if statement.get("Effect") == "Allow" else []
         for target in drawing.mentioned(holder, statement.get("Resource")) if verbs else []:

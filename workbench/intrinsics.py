@@ -21,6 +21,10 @@ PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
 
 # Ids, ARNs and names hold none of these, so a text with references in it can be split at them.
 _BETWEEN_NAMES = re.compile(r"[,;|\s]")
+# "Get values stored in other services using dynamic references", AWS CloudFormation User Guide.
+_DYNAMIC = re.compile(r"(\{\{resolve:.*?\}\})", re.DOTALL)
+_WHOLE = re.compile(r"[0-9]{1,9}")
+_MOST_CIDR_BLOCKS = 256
 _ZONES = "abc"
 
 
@@ -115,7 +119,7 @@ def resolve(scope: Scope, value: Any) -> Any:
         items = [resolve(scope, each) for each in value]
         return [each for each in items if each is not NO_VALUE]
     if not isinstance(value, dict):
-        return value
+        return _dynamic(value) if isinstance(value, str) and "{{resolve:" in value else value
     if len(value) == 1:
         [(name, argument)] = value.items()
         if is_intrinsic(name):
@@ -163,7 +167,7 @@ def split_list(value: Any) -> Any:
     members = _cut(value, ",") if value else []
     if members is UNKNOWN:
         return UNKNOWN
-    return [each.strip() if type(each) is str else each for each in members]
+    return [type(each)(each.strip()) if type(each) in (str, Assumed) else each for each in members]
 
 
 def holds(scope: Scope, rule: Any) -> bool | None:
@@ -204,9 +208,27 @@ def _text(parts: Iterable[Any]) -> Any:
             flat.append(_word(part))
         else:
             return UNKNOWN
-    if all(isinstance(part, str) for part in flat):
-        return "".join(map(str, flat))
-    return Text(flat)
+    if not all(isinstance(part, str) for part in flat):
+        return Text(flat)
+    joined = "".join(map(str, flat))
+    if "{{resolve:" in joined:
+        return _dynamic(joined)
+    return Assumed(joined) if any(isinstance(part, Assumed) for part in flat) else joined
+
+
+def _dynamic(text: str) -> str | Unresolved:
+    """A string with dynamic references in it, which only deployment looks up."""
+    parts = [
+        Unresolved(json.dumps(part)) if index % 2 else part
+        for index, part in enumerate(_DYNAMIC.split(text))
+        if part
+    ]
+    return parts[0] if len(parts) == 1 else Text(parts)
+
+
+def is_whole(value: Any) -> bool:
+    """Whether `value` is a whole number from 0 on, or the digits of one."""
+    return not isinstance(value, bool) and _WHOLE.fullmatch(str(value)) is not None
 
 
 def _ref(scope: Scope, name: str) -> Any:
@@ -254,7 +276,7 @@ def _substitute(scope: Scope, name: str, names: Mapping[str, Any]) -> Any:
 
 def _select(scope: Scope, argument: Any) -> Any:
     index, parts = (resolve(scope, each) for each in argument)
-    if not isinstance(parts, list) or not str(index).isdecimal() or int(index) >= len(parts):
+    if not isinstance(parts, list) or not is_whole(index) or int(index) >= len(parts):
         return UNKNOWN
     return parts[int(index)]
 
@@ -267,6 +289,8 @@ def _split(scope: Scope, argument: Any) -> Any:
 
 def _cut(text: str, separator: str) -> Any:
     """The pieces between the separators; `UNKNOWN` where a separator may be in what only deployment knows."""
+    if isinstance(text, Assumed):
+        return [Assumed(each) for each in text.split(separator)]
     if not isinstance(text, Text):
         return text.split(separator)
     if not _BETWEEN_NAMES.search(separator) or any(isinstance(part, Unresolved) for part in text.parts):
@@ -314,7 +338,7 @@ def _cidr(scope: Scope, argument: Any) -> Any:
     import ipaddress
 
     block, count, bits = (resolve(scope, each) for each in [*argument, 8][:3])
-    if not (is_known(block) and str(count).isdecimal() and str(bits).isdecimal()):
+    if not (is_known(block) and is_whole(count) and is_whole(bits) and int(count) <= _MOST_CIDR_BLOCKS):
         return UNKNOWN
     try:
         whole = ipaddress.ip_network(str(block))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from workbench.errors import MalformedAssembly
-from workbench.intrinsics import PLACEHOLDER, is_intrinsic
+from workbench.intrinsics import PLACEHOLDER, is_intrinsic, is_whole
 
 PSEUDO_PARAMETERS = frozenset(
     {
@@ -34,9 +34,14 @@ PSEUDO_PARAMETERS = frozenset(
 )
 
 _SECTIONS = ("Resources", "Parameters", "Mappings", "Conditions", "Outputs")
+# An empty stack of a CDK app has some of these and nothing else.
+_WITHOUT_RESOURCES = {*_SECTIONS, "AWSTemplateFormatVersion", "Description", "Metadata", "Rules", "Transform"}
 _WITH_INTRINSICS = ("CreationPolicy", "UpdatePolicy")
 # Macros of AWS that add no resource, or none that pays by existing (the function that rotates a secret).
 _HARMLESS_MACROS = ("AWS::LanguageExtensions", "AWS::CodeDeployBlueGreen", "AWS::SecretsManager-")
+# This one makes something of its own types alone, and of an application a nested stack, which is named as not priced.
+_SERVERLESS_MACRO = "AWS::Serverless-"
+_SERVERLESS_APPLICATION = "AWS::Serverless::Application"
 _LONGEST_SHOWN = 60
 _DEEPEST = 150
 
@@ -83,11 +88,11 @@ class _Walk:
 
     def template(self) -> None:
         self._macros()
-        if "Resources" not in self._whole:
+        if not (self._whole.keys() <= _WITHOUT_RESOURCES or "Resources" in self._whole):
             self.fail("it has no Resources, so it is no CloudFormation template that can be deployed")
         for name in (*_SECTIONS, "Metadata"):
             self._at(name, self._object, self._whole.get(name, {}))
-        self._resources = self._whole["Resources"]
+        self._resources = self._whole.get("Resources", {})
         self._parameters = self._whole.get("Parameters", {})
         self._mappings = self._whole.get("Mappings", {})
         self._conditions = self._whole.get("Conditions", {})
@@ -116,8 +121,17 @@ class _Walk:
     def _macros(self) -> None:
         asked = self._whole.get("Transform", [])
         for each in asked if isinstance(asked, list) else [asked]:
-            if not str(each).startswith(_HARMLESS_MACROS):
-                self._at("Transform", self._hidden, str(each))
+            macro = str(each.get("Name") if isinstance(each, dict) else each)
+            harmless = macro.startswith(_SERVERLESS_MACRO) and self._has_only_applications()
+            if not harmless and not macro.startswith(_HARMLESS_MACROS):
+                self._at("Transform", self._hidden, macro)
+
+    def _has_only_applications(self) -> bool:
+        """Whether of the types of the serverless macro there are none but applications."""
+        resources = self._whole.get("Resources")
+        every = resources.values() if isinstance(resources, dict) else ()
+        types = {str(each.get("Type")) for each in every if isinstance(each, dict)}
+        return {each for each in types if each.startswith("AWS::Serverless::")} <= {_SERVERLESS_APPLICATION}
 
     def _hidden(self, macro: str) -> None:
         self.fail(
@@ -243,9 +257,15 @@ class _Walk:
             self.fail(f"Ref of {argument!r}, which is no resource and no parameter of the template")
 
     def _names_a_value(self, name: str) -> bool:
+        return name in self._parameters or self._is_resource(name) or name in PSEUDO_PARAMETERS
+
+    def _is_resource(self, name: str) -> bool:
+        if name in self._resources:
+            return True
         # What a module makes is named after the module: `Network.Subnet`.
-        known = name in self._parameters or name.split(".")[0] in self._resources
-        return known or name in PSEUDO_PARAMETERS
+        module, _, inside = name.partition(".")
+        made_by = self._resources.get(module) if inside else None
+        return isinstance(made_by, dict) and str(made_by.get("Type")).endswith("::MODULE")
 
     def get_att(self, argument: Any) -> None:
         parts = argument.split(".", 1) if isinstance(argument, str) else argument
@@ -256,7 +276,7 @@ class _Walk:
         self._attribute("Fn::GetAtt", logical_id, attribute if isinstance(attribute, str) else "")
 
     def _attribute(self, name: str, logical_id: str, attribute: str) -> None:
-        if logical_id not in self._resources:
+        if not self._is_resource(logical_id):
             self.fail(f"{name} of {logical_id!r}, which is no resource of the template")
         if attribute.startswith("Outputs."):
             self.output_uses.append(OutputUse(logical_id, attribute.removeprefix("Outputs."), self.where))
@@ -284,7 +304,7 @@ class _Walk:
         self.members("Fn::Select", parts)
         if _is_call(index):
             return
-        if isinstance(index, bool) or not str(index).isdecimal():
+        if not is_whole(index):
             self.fail(f"Fn::Select needs a whole number as its index, and has {_shown(index)}")
         if isinstance(parts, list) and int(index) >= len(parts):
             self.fail(f"Fn::Select of {index} in a list of {len(parts)}")

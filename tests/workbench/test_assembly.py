@@ -14,14 +14,17 @@ import pytest
 from tests.assemblies import resource, written
 from tests.templates import get_att, ref
 from workbench.assembly import Assembly, Reference, Resource, Unresolved, read_figures
-from workbench.errors import MalformedAssembly
+from workbench.errors import MalformedAssembly, NotPriced
 from workbench.review.cost import price
+from workbench.review.coverage import coverage
 from workbench.review.links import Links
 from workbench.review.room import Context
 
 pytestmark = pytest.mark.fast
 
 THING = {"Type": "T::T::T"}
+QUEUE = resource("AWS::SQS::Queue")
+DASHBOARD = resource("AWS::CloudWatch::Dashboard")  # $3 a month, by existing
 ACCOUNT = "123456789012"
 
 
@@ -73,6 +76,14 @@ SECTIONS: dict[str, Any] = {
         "Both": {"Fn::And": [{"Condition": "Perhaps"}, {"Condition": "Yes"}]},
         "Neither": {"Fn::And": [{"Condition": "Perhaps"}, {"Fn::Not": [{"Condition": "Either"}]}]},
         "OurAccount": {"Fn::Equals": [{"Ref": "AWS::AccountId"}, ACCOUNT]},
+        "OurName": {"Fn::Equals": [{"Fn::Sub": "${AWS::AccountId}-x"}, f"{ACCOUNT}-x"]},
+        "OurPart": {
+            "Fn::Equals": [
+                {"Fn::Select": [0, {"Fn::Split": ["-", {"Fn::Sub": "${AWS::AccountId}-x"}]}]},
+                ACCOUNT,
+            ]
+        },
+        "Told": {"Fn::Equals": [{"Fn::Sub": "{{resolve:ssm:/a}}"}, "x"]},
         "Given": {"Fn::Not": [{"Fn::Equals": [{"Fn::Join": ["", {"Ref": "Names"}]}, ""]}]},
     },
 }
@@ -136,6 +147,9 @@ def _kept(intrinsic: dict[str, Any]) -> Unresolved:
         ({"Fn::If": ["True", 1, 2]}, 1),
         ({"Fn::If": ["Given", 1, 2]}, 1),
         ({"Fn::If": ["OurAccount", 1, 2]}, None),
+        ({"Fn::If": ["OurName", 1, 2]}, None),
+        ({"Fn::If": ["OurPart", 1, 2]}, None),
+        ({"Fn::If": ["Told", 1, 2]}, None),
         ({"Fn::GetAZs": ""}, ["eu-west-1a", "eu-west-1b", "eu-west-1c"]),
         ({"Fn::GetAZs": "us-east-1"}, ["us-east-1a", "us-east-1b", "us-east-1c"]),
         ({"Fn::GetAZs": {"Ref": "AWS::Region"}}, ["eu-west-1a", "eu-west-1b", "eu-west-1c"]),
@@ -157,6 +171,12 @@ def _kept(intrinsic: dict[str, Any]) -> Unresolved:
         ({"Fn::GetStackOutput": {"StackName": "other", "OutputName": "x"}}, None),
         ({"Fn::Transform": {"Name": "AWS::Include", "Parameters": {"Location": "s3://a/b"}}}, None),
         ({"Fn::OfTomorrow": "x"}, None),
+        ({"Fn::Cidr": ["2001:db8::/32", 300, 8]}, None),
+        ({"Fn::Cidr": ["10.0.0.0/16", "9" * 5_000, 8]}, None),
+        ({"Fn::Select": [{"Fn::Sub": "1" * 5_000}, {"Ref": "Names"}]}, None),
+        ("{{resolve:ssm:/a}}", Unresolved('"{{resolve:ssm:/a}}"')),
+        ({"Fn::Sub": "{{resolve:ssm:/${AWS::Region}}}"}, Unresolved('"{{resolve:ssm:/eu-west-1}}"')),
+        ("a{{resolve:ssm:/b}}c", 'a${"{{resolve:ssm:/b}}"}c'),
     ],
 )
 def test_an_intrinsic_is_resolved_as_far_as_it_can_be(tmp_path: Path, intrinsic: Any, resolved: Any) -> None:
@@ -211,6 +231,49 @@ def test_a_resource_whose_condition_is_false_is_not_there(tmp_path: Path) -> Non
         "Resources": {"A": {"Type": "T::T::T", "Condition": "Never"}, "B": {"Type": "T::T::T"}},
     }
     assert [each.logical_id for each in Assembly.load(_write(tmp_path, template)).resources] == ["B"]
+
+
+CONDITIONAL = {
+    **SECTIONS,
+    "Resources": {
+        "Always": DASHBOARD,
+        "Never": {**DASHBOARD, "Condition": "No"},
+        "Maybe": {**DASHBOARD, "Condition": "Perhaps"},
+        "Role": {"Type": "AWS::IAM::Role", "Condition": "No"},
+    },
+}
+
+
+def test_a_bill_says_what_conditions_leave_out_and_what_they_leave_open(tmp_path: Path) -> None:
+    bill = price(Assembly.load(_write(tmp_path, CONDITIONAL)), region="us-east-1")
+    assert bill.monthly_usd == 6
+    assert bill.warnings == (
+        "left out, as the condition No of Stack is false with the values that the template gives: Never",
+        "counted, though only deployment knows whether the condition Perhaps of Stack holds: Maybe",
+    )
+
+
+def test_coverage_has_what_conditions_leave_out_and_leave_open(tmp_path: Path) -> None:
+    found = {
+        each.resource: each for each in coverage(Assembly.load(_write(tmp_path, CONDITIONAL)), "us-east-1")
+    }
+    assert {name: each.state for name, each in found.items()} == {
+        "Always": "priced",
+        "Never": "left out",
+        "Maybe": "priced",
+        "Role": "left out",
+    }
+    assert found["Never"].why == "its condition No is false, with the values that the template gives"
+    assert found["Maybe"].why.endswith("only deployment knows whether it is there (condition Perhaps)")
+
+
+def test_a_nested_stack_that_is_left_out_is_named(tmp_path: Path) -> None:
+    never = {"Never": {"Fn::Equals": ["a", "b"]}}
+    inner = {"in.json": {"Resources": {"Board": DASHBOARD}}}
+    holder = _holds("in.json", Condition="Never")
+    bill = price(Assembly.load(_nested(tmp_path, {"In": holder}, inner, Conditions=never)))
+    [said] = bill.warnings
+    assert said.endswith(": In")
 
 
 # Bad input: one line, which names the file and the key.
@@ -313,7 +376,14 @@ def test_a_bad_intrinsic_is_found_wherever_it_stands(tmp_path: Path) -> None:
         ({"Conditions": {"C": {"Fn::Not": []}}}, "Conditions.C: Fn::Not needs a list of 1"),
         ({"Conditions": {"C": {"Fn::Xor": []}}}, "Conditions.C: Fn::Xor is none of"),
         ({"Conditions": {"C": {"Condition": "D"}}}, 'Conditions.C: "D" is no condition'),
-        ({"Transform": "AWS::Serverless-2016-10-31"}, "Transform: what the macro AWS::Serverless-2016-10-31"),
+        (
+            {
+                "Transform": "AWS::Serverless-2016-10-31",
+                "Resources": {"F": {"Type": "AWS::Serverless::Function"}},
+            },
+            "Transform: what the macro AWS::Serverless-2016-10-31",
+        ),
+        ({"Transform": {"Name": "AWS::Include"}}, "Transform: what the macro AWS::Include makes"),
         ({"Transform": ["AWS::LanguageExtensions", "Ours"]}, "Transform: what the macro Ours"),
     ],
 )
@@ -324,8 +394,26 @@ def test_a_template_that_is_none_is_said_with_its_key(
     assert says in _refusal(_write(tmp_path, {**base, **changes}))
 
 
-def test_a_template_without_resources_is_said(tmp_path: Path) -> None:
-    assert f"{tmp_path}/t.template.json: it has no Resources" in _refusal(_write(tmp_path, {"Outputs": {}}))
+def test_what_has_no_resources_and_is_no_template_is_said(tmp_path: Path) -> None:
+    assert f"{tmp_path}/t.template.json: it has no Resources" in _refusal(_write(tmp_path, {"dirs": {}}))
+
+
+@pytest.mark.parametrize("empty", [{}, {"Parameters": {"V": {"Type": "String"}}, "Rules": {"C": {}}}])
+def test_an_empty_stack_is_read_as_one_as_the_cdk_skips_it(tmp_path: Path, empty: dict[str, Any]) -> None:
+    assembly = Assembly.load(_write(tmp_path, empty))
+    assert list(assembly.resources) == []
+    assert price(assembly).lines == ()
+
+
+def test_an_application_of_the_serverless_repository_is_named_as_not_priced(tmp_path: Path) -> None:
+    """The CDK rotates a database's secret with one."""
+    template = {
+        "Transform": "AWS::Serverless-2016-10-31",
+        "Resources": {"Rotation": {"Type": "AWS::Serverless::Application"}, "Board": DASHBOARD},
+    }
+    bill = price(Assembly.load(_write(tmp_path, template, "aws://unknown-account/us-east-1")))
+    assert bill.monthly_usd == 3
+    assert [each.resource for each in bill.unpriced] == ["Rotation"]
 
 
 def test_a_template_that_is_nested_without_end_is_said(tmp_path: Path) -> None:
@@ -344,6 +432,41 @@ def test_conditions_that_ask_each_other_are_a_ring(tmp_path: Path) -> None:
     assembly = Assembly.load(_write(tmp_path, template))
     with pytest.raises(MalformedAssembly, match=r"t\.template\.json: Conditions\.A depends on itself"):
         list(assembly.resources)
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_what_is_no_number_of_json_is_said(tmp_path: Path, number: str) -> None:
+    _write(tmp_path, {})
+    written_out = f'{{"Resources": {{"R": {{"Type": "T::T::T", "Properties": {{"P": {number}}}}}}}}}'
+    (tmp_path / "t.template.json").write_text(written_out)
+    said = _refusal(tmp_path)
+    assert "t.template.json cannot be read as JSON" in said
+    assert number in said
+
+
+def test_conditions_that_ask_each_other_without_end_are_said(tmp_path: Path) -> None:
+    last = 5_000
+    asking = {f"C{each}": {"Condition": f"C{each + 1}"} for each in range(last)}
+    template = {
+        "Conditions": {**asking, f"C{last}": {"Fn::Equals": ["a", "a"]}},
+        "Resources": {"R": {**THING, "Condition": "C0"}},
+    }
+    assembly = Assembly.load(_write(tmp_path, template))
+    with pytest.raises(
+        MalformedAssembly, match=r"t\.template\.json: Conditions\.C\d+ leads through too many"
+    ):
+        list(assembly.resources)
+
+
+def test_what_a_module_makes_may_be_pointed_at(tmp_path: Path) -> None:
+    points = {"A": {"Fn::GetAtt": ["M.Made", "Arn"]}, "B": ref("M.Made"), "C": {"Fn::Sub": "${M.Made.Arn}"}}
+    module = {"Type": "Acme::Net::Vpc::MODULE"}
+    template: dict[str, Any] = {"Resources": {"M": module, "R": {**THING, "Properties": points}}}
+    assembly = Assembly.load(_write(tmp_path, template, "aws://unknown-account/us-east-1"))
+    with pytest.raises(NotPriced, match=r"Stack/M: Acme::Net::Vpc::MODULE is no resource: a module stands"):
+        price(assembly)
+    template["Resources"]["R"]["Properties"] = {"A": {"Fn::GetAtt": ["R.Made", "Arn"]}}
+    assert "Fn::GetAtt of 'R.Made', which is no resource" in _refusal(_write(tmp_path, template))
 
 
 def test_what_stands_in_metadata_and_rules_is_not_held_against_a_template(tmp_path: Path) -> None:
@@ -529,10 +652,6 @@ def _holds(file: str, parameters: Mapping[str, Any] | None = None, **more: Any) 
 
 def _text(*names: str, kind: str = "String") -> dict[str, Any]:
     return {name: {"Type": kind} for name in names}
-
-
-QUEUE = resource("AWS::SQS::Queue")
-DASHBOARD = resource("AWS::CloudWatch::Dashboard")  # $3 a month, by existing
 
 
 def _by_name(assembly: Assembly) -> dict[str, Resource]:
@@ -772,7 +891,7 @@ def test_a_nested_resource_is_called_by_its_construct_path(tmp_path: Path) -> No
             "deeper.json: Resources.In: its template in.json holds itself, in a ring",
         ),
         ({"In": _holds("gone.json")}, {"gone.json": None}, "Outer.json: Resources.In: its template"),
-        ({"In": _holds("in.json")}, {"in.json": {}}, "in.json: it has no Resources"),
+        ({"In": _holds("in.json")}, {"in.json": {"files": {}}}, "in.json: it has no Resources"),
         (
             {"In": _holds("in.json")},
             {"in.json": {"Resources": {"R": {**THING, "Properties": {"P": ref("Gone")}}}}},
@@ -797,6 +916,16 @@ def test_nested_stacks_that_cannot_be_are_said_in_one_line(
     if made.get("gone.json", ring) is None:
         (folder / "gone.json").unlink()
     assert says in _refusal(folder)
+
+
+def test_stacks_that_are_nested_without_end_are_said(tmp_path: Path) -> None:
+    last = 100
+    inner: dict[str, Any] = {
+        f"in{each}.json": {"Resources": {"In": _holds(f"in{each + 1}.json")}} for each in range(last)
+    }
+    inner[f"in{last}.json"] = {"Resources": {"R": THING}}
+    said = _refusal(_nested(tmp_path, {"In": _holds("in0.json")}, inner))
+    assert "in49.json: Resources.In: stacks are nested more than 50 deep" in said
 
 
 def test_a_nested_template_in_yaml_is_said_to_be_that(tmp_path: Path) -> None:

@@ -138,8 +138,10 @@ def queue_with_consumer(mapping: dict[str, Any], queue: dict[str, Any] | None = 
     ("mapping", "drained"),
     [
         ({"BatchSize": 10, "ScalingConfig": {"MaximumConcurrency": 5}}, "250"),  # 5 × 10 ÷ 0.2 s
-        ({"BatchSize": 100, "ScalingConfig": {"MaximumConcurrency": 5}}, "2500"),
+        ({"BatchSize": 2, "ScalingConfig": {"MaximumConcurrency": 5}}, "50"),
         ({}, "62500"),  # 1,250 × 10 ÷ 0.2 s
+        ({"ProvisionedPollerConfig": {"MaximumPollers": 500}}, "250000"),  # 500 × 10 at once × 10 ÷ 0.2 s
+        ({"ProvisionedPollerConfig": {"MinimumPollers": 2}}, "100000"),  # 200 pollers by default
     ],
 )
 def test_a_queue_is_drained_as_fast_as_batches_are_worked_on(mapping: dict[str, Any], drained: str) -> None:
@@ -1162,7 +1164,7 @@ def test_a_provisioned_global_table_gives_what_its_scaling_may_reach() -> None:
     assert (writes.load, writes.quota, writes.breaks) == (Decimal(160), Decimal(150), True)
     assert (reads.load, reads.quota, reads.breaks) == (Decimal(400), Decimal(500), False)
     assert writes.advice == (
-        "raise MaxCapacity of WriteCapacityAutoScalingSettings of It in the template, or take PAY_PER_REQUEST"
+        "raise MaxCapacity of WriteProvisionedThroughputSettings of It in the template, or take PAY_PER_REQUEST"
     )
     assert "Table write units a second" not in {each.limit for each in limits(assembly({"It": table}))}
     # Of the region alone: 160 ÷ 0.7 = 228.6 of 150 at the most, and its own 200 of the reads.
@@ -1240,6 +1242,8 @@ def test_batches_are_drained_as_large_as_the_calls_say_they_are() -> None:
     drained = found(resources, "Messages drained a second")
     assert (drained.load, drained.quota) == (Decimal(1_000), Decimal(200))
     assert drained.utilisation == waiting(resources).utilisation == Decimal(5)
+    resources["Work"] = function(duration_ms=200)  # nobody says how often it is called: batches are full
+    assert found(resources, "Messages drained a second").quota == Decimal(2_000)
 
 
 @pytest.mark.parametrize("kind", ["AWS::Lambda::Alias", "AWS::Lambda::Version"])
@@ -1261,6 +1265,21 @@ def test_a_consumer_with_fan_out_works_on_the_shards_of_its_stream() -> None:
     resources["Feed0"]["Properties"]["EventSourceArn"] = arn
     assert found(resources, "Batches worked on a second").quota == Decimal(8)
     assert "Bytes read a second" not in {each.limit for each in limits(assembly(resources))}
+
+
+def test_a_call_that_takes_no_time_is_no_ceiling() -> None:
+    resources = queue_with_consumer({})
+    resources["Work"] = function(peak_invocations_per_second=1, duration_ms=0)
+    assert "Messages drained a second" not in {each.limit for each in limits(assembly(resources))}
+    assert not [each for each in undeclared(assembly(resources)) if each.startswith("Feed")]
+
+
+def test_no_more_connections_serve_than_the_database_opens() -> None:
+    # A db.t4g.micro opens 112, of which each does 1 ÷ 0.1 s a second.
+    usage = {"peak_connections": 400, "peak_transactions_per_second": 2_000, "transaction_ms": 100}
+    pool = waiting({"Db": database({"DBInstanceClass": "db.t4g.micro"}, **usage)})
+    assert (pool.servers, pool.grows, pool.growth) == (112, True, Decimal(880))
+    assert "c = at most 112" in pool.formula
 
 
 # Steps: what is sized anew at each size may break, and hold again

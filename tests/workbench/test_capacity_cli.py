@@ -11,6 +11,7 @@ import pytest
 
 from tests.assemblies import resource, written
 from workbench.cli import run
+from workbench.review.capacity import Break
 
 pytestmark = pytest.mark.fast
 
@@ -152,6 +153,31 @@ def test_usage_of_a_foreign_assembly_comes_from_a_file(
     file.write_text("users = 1000\n[Work]\npeak_invocations_per_second = 1\nduration_ms = 500\n")
     found = document(capsys, "--assembly", str(foreign), "--usage", str(file))
     assert 2_000_000 < found["first_to_break"]["users"] <= 2_020_200
+
+
+def test_the_sizes_that_are_shown_are_looked_at_for_the_break(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: dict[str, Any] = {}
+
+    def search(_limits_at: Any, **how: Any) -> Break:
+        asked.update(how)
+        return Break(None, None, None, "nothing gives way")
+
+    monkeypatch.setattr("workbench.cli.capacity.first_to_break", search)
+    shown(capsys, "--assembly", str(folder), "--users", "4000,1000")
+    assert sorted(asked["also"]) == [1_000, 4_000]
+
+
+def test_another_region_than_that_of_the_quotas_is_said(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = "quotas are those of us-east-1; AWS may give fewer in eu-west-2"
+    assert "quotas are those of" not in shown(capsys, "--assembly", str(folder))
+    manifest = folder / "manifest.json"
+    elsewhere = manifest.read_text().replace("aws://unknown-account/unknown-region", "aws://0/eu-west-2")
+    manifest.write_text(elsewhere)
+    assert words in shown(capsys, "--assembly", str(folder))
 
 
 def test_a_usage_file_is_of_an_assembly(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import subprocess
 import sys
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.assemblies import assembly, resource, stack
-from workbench.assembly import Assembly
+from workbench.assembly import Assembly, Stack
 from workbench.errors import MalformedAssembly, NotPriced
 from workbench.review import free_tier
-from workbench.review.cost import Bill, price
+from workbench.review.cost import Bill, declared, price
 from workbench.review.prices import PriceBook
-from workbench.review.registry import rooms
+from workbench.review.registry import ask, ask_of_account, rooms
+from workbench.review.room import Context, Limit
 
 pytestmark = pytest.mark.fast
 
@@ -184,6 +185,15 @@ def test_the_free_tier_is_never_more_than_what_is_used() -> None:
     bill = price(assembly(queue), with_free_tier=True)
     assert bill.payable_usd == 0
     assert bill.free_usd == bill.monthly_usd == Decimal("0.000004")
+
+
+def test_what_is_free_as_a_whole_leaves_nothing_to_pay_and_no_less() -> None:
+    queues = {
+        "One": resource("AWS::SQS::Queue", requests_per_month="0.0000035"),
+        "Fifo": resource("AWS::SQS::Queue", {"FifoQueue": True}, requests_per_month="0.0000028"),
+    }
+    # 1.4 × 10⁻¹² dollars each, which a bill rounds to 1 × 10⁻¹²
+    assert price(assembly(queues), with_free_tier=True).payable_usd == 0
 
 
 @pytest.mark.parametrize(("scope", "free"), [("account", "0.2"), ("region", "0.4")])
@@ -485,10 +495,41 @@ def test_the_bill_is_of_the_users_that_the_template_names() -> None:
     assert price(assembly(queue)).per_user_usd is None
 
 
-def test_users_that_are_no_number_are_malformed() -> None:
-    broken = stack({}, Metadata={"Workload": {"users": "many"}})
-    with pytest.raises(MalformedAssembly, match="whole number"):
+@pytest.mark.parametrize("users", ["many", True, 0, 10**19])
+def test_users_that_are_no_number_are_malformed(users: object) -> None:
+    broken = stack({}, Metadata={"Workload": {"users": users}})
+    with pytest.raises(MalformedAssembly, match=r"Demo\.template\.json: .*users must be a whole number"):
         price(Assembly(Path(), (broken,)))
+
+
+@pytest.mark.parametrize("requests", ["some", "nan", "inf", -5, "1e19"])
+def test_requests_that_are_no_number_are_malformed(requests: object) -> None:
+    broken = stack({}, Metadata={"Workload": {"users": 10, "requests_per_month": requests}})
+    with pytest.raises(
+        MalformedAssembly, match=r"Demo\.template\.json: .*requests_per_month must be a number"
+    ):
+        price(Assembly(Path(), (broken,)))
+
+
+def test_an_assembly_of_two_blueprints_is_asked_what_both_are() -> None:
+    def of(blueprint: str, name: str) -> Stack:
+        said = {"blueprint": blueprint, "users": 10, "requests_per_month": "2000"}
+        queue = resource("AWS::SQS::Queue", requests_per_month=MILLION)
+        return stack({"Jobs": queue}, name=name, Metadata={"Workload": said})
+
+    two = Assembly(Path(), (of("first", "A"), of("first", "B"), of("second", "C")))
+    assert price(two).per_1000_requests_usd == Decimal("0.3")  # 3 × $0.40 for 4,000
+    assert declared(two)["blueprint"] == "first, second"
+
+
+def test_usage_that_costs_more_than_there_is_money_names_its_key() -> None:
+    bucket = resource("AWS::S3::Bucket", stored_gb=10**18)  # × $0.021
+    with pytest.raises(
+        MalformedAssembly, match=r"Demo\.template\.json: Resources\.It\..* 10\^15 .* stored_gb"
+    ):
+        bill_of(It=bucket)
+    with pytest.raises(MalformedAssembly, match="stored_gb"):
+        bill_of(**{f"B{n}": resource("AWS::S3::Bucket", stored_gb=10**16) for n in range(9)})
 
 
 def test_a_nested_stack_is_listed_as_not_priced() -> None:
@@ -554,7 +595,7 @@ def test_usage_on_a_free_type_is_an_error() -> None:
         (resource("AWS::SNS::Subscription", {"Protocol": "carrier-pigeon"}), "carrier-pigeon"),
         (resource("AWS::CloudWatch::Alarm", {"Metrics": [{"MetricStat": {"Period": "a day"}}]}), "Period"),
         (
-            resource("AWS::Lambda::EventSourceMapping", {"EventSourceArn": "arn:aws:kafka:x"}),
+            resource("AWS::Lambda::EventSourceMapping", {"EventSourceArn": "arn:aws:iot:x"}),
             "neither a queue nor a table",
         ),
     ],
@@ -564,6 +605,32 @@ def test_a_property_that_changes_the_price_unknown_to_the_room_is_refused(
 ) -> None:
     with pytest.raises(NotPriced, match=rf"Demo/It .*{word}"):
         bill_of(It=made)
+
+
+@pytest.mark.parametrize("value", ["nan", "-inf"])
+def test_a_property_that_is_no_amount_is_refused(value: str) -> None:
+    with pytest.raises(NotPriced, match=rf"Demo/It .*MemorySize is {value}, which is no amount"):
+        bill_of(It=function({"MemorySize": value}))
+
+
+@pytest.mark.parametrize("problem", [ZeroDivisionError, InvalidOperation, KeyError, IndexError, ValueError])
+def test_whatever_a_room_trips_over_is_one_line(problem: type[Exception]) -> None:
+    def lines(*_: object) -> list[object]:
+        raise problem
+
+    built = assembly({"It": resource("AWS::SQS::Queue")})
+    [it] = built.resources
+    with pytest.raises(NotPriced, match=r"Demo/It .*not as CloudFormation writes it"):
+        ask(it, lines, Context(built, rooms(), Decimal(1)))
+
+
+def test_whatever_the_ceilings_of_an_account_trip_over_is_one_line() -> None:
+    def limits(_context: Context) -> list[Limit]:
+        raise TypeError("'Unresolved' object is not iterable")
+
+    room = dataclasses.replace(rooms()["AWS::SQS::Queue"], limits_of_account=limits)
+    with pytest.raises(NotPriced, match=r"AWS::SQS::Queue: .*known only at deployment.*aws_sqs_queue\.py"):
+        ask_of_account(room, Context(assembly({}), rooms(), Decimal(1)))
 
 
 def test_a_property_of_an_unexpected_shape_is_one_line() -> None:

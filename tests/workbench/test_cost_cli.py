@@ -7,14 +7,18 @@ import re
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 
-from tests.assemblies import resource, written
+from tests.assemblies import resource, stack, written
 from tests.commands import document, output, refusal
 from workbench import catalogue
+from workbench.assembly import Assembly
 from workbench.blueprint import Blueprint, Choice
 from workbench.cli import run
+from workbench.review.cost import price
+from workbench.review.usage import add_usage
 from workbench.workload import Workload
 
 pytestmark = pytest.mark.fast
@@ -86,6 +90,64 @@ def test_a_night_forgotten_is_twelve_hours_of_the_idle_bill(
     )  # $3 × 12 ÷ 730
 
 
+@pytest.mark.parametrize("users", ["1000,10000,1_000,,10000", " 10000 , 1000"])
+def test_sizes_come_once_and_in_order(users: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(document(capsys, *of(folder), "--users", users)["sizes"]) == ["1000", "10000"]
+
+
+@pytest.mark.parametrize("users", ["0", "-5", "1.5", "1e6", "many", ",", str(10**13), "1" + "0" * 4_000])
+def test_a_size_is_a_number_of_people(users: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    said = refusal(capsys, *of(folder), f"--users={users}")
+    assert "size" in said
+    assert len(said) < 120 or len(users) > 100
+
+
+def test_many_alike_are_one_row_and_what_nobody_declared_stays_beside_them(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    quiet = {"A": resource("AWS::SQS::Queue"), **queues(**{f"Q{each}": 0 for each in range(4)})}
+    shown = output(capsys, *of(written(tmp_path / "quiet", quiet)))
+    for name in quiet:
+        assert re.search(rf"^ {name} +Requests", shown, re.MULTILINE)
+    alike = {f"Board{each}": resource("AWS::CloudWatch::Dashboard") for each in range(4)}
+    assert "4 × Dashboard" in output(capsys, *of(written(tmp_path / "alike", alike)))
+
+
+def test_what_is_not_priced_at_one_size_only_is_in_the_document(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def synthesize(blueprint: Blueprint, output: Path, *, users: int, **_: Any) -> Path:
+        inner = {"Inner": resource("AWS::CloudFormation::Stack")} if users > 1_000 else {}
+        return written(output, {**queues(Jobs=1), **inner}, users)
+
+    made = Blueprint("demo", "", "", "", "", "", (), Workload({}), lambda *_: None)
+    monkeypatch.setattr(catalogue, "find", lambda name: made)
+    monkeypatch.setattr(catalogue, "synthesize", synthesize)
+    found = document(capsys, "cost", "demo", "--users", "1000,10000")
+    assert [each["resource"] for each in found["unpriced"]] == ["Inner"]
+
+
+def test_the_classes_are_those_of_the_region_that_is_asked_for(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    [jobs, _] = document(capsys, *of(folder), "--coverage", "--region", "eu-west-1")["resources"]
+    assert (jobs["class"], jobs["why"]) == ("not priced", "no price of sqs.standard in eu-west-1")
+    assert "'mars-1'" in refusal(capsys, *of(folder), "--coverage", "--region", "mars-1")
+
+
+def test_the_idle_bill_is_what_stands_there_with_nobody(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    size = document(capsys, *of(folder), "--idle")["sizes"]["1000"]
+    paid = {line["resource"]: line["monthly_usd"] for line in size["lines"]}
+    assert paid == {"Jobs": "0", "Board": "3"}
+    assert size["monthly_usd"] == size["idle_usd"] == "3"
+    assert size["per_user_usd"] is size["per_1000_requests_usd"] is None
+    shown = output(capsys, *of(folder), "--idle")
+    assert "Board" in shown
+    assert "Jobs" not in shown  # nobody asks, nothing is paid
+
+
 def test_old_prices_and_those_from_memory_are_pointed_out(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,6 +178,25 @@ def test_any_size_may_break_the_budget(folder: Path, capsys: pytest.CaptureFixtu
     assert "at 10,000 users: $23.00" in capsys.readouterr().err
 
 
+def test_a_budget_says_what_it_is_not_held_against(
+    foreign: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    volume = {"Volume": resource("AWS::EC2::Volume", {"VolumeType": "gp3", "Size": 1000})}
+    there = (*of(written(tmp_path / "volume", volume)), "--region", "eu-west-1", "--budget", "1")
+    for more in ((), ("--summary",), ("--json",), ("--explain", "Volume")):
+        code = run([*there, *more])
+        captured = capsys.readouterr()
+        assert code == (2 if more[:1] == ("--explain",) else 0)
+        if code == 0:
+            assert captured.err == (
+                "the budget is held against less than all: 1 thing is not priced, and in no sum\n"
+            )
+    assert run([*of(foreign), "--budget", "1", "--summary"]) == 0
+    captured = capsys.readouterr()
+    assert "4 lines hang on usage that nobody declared" in captured.out
+    assert "less than all: 4 lines hang on usage that nobody declared" in captured.err
+
+
 @pytest.mark.parametrize("budget", ["-1", "much", "nan", "inf"])
 def test_a_budget_is_an_amount(budget: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "budget" in refusal(capsys, *of(folder), f"--budget={budget}")
@@ -135,9 +216,33 @@ def test_the_curve_is_drawn_and_written(
     assert "100,000 users, $203.00 a month" in file.read_text()
 
 
-def test_without_users_there_is_no_curve(foreign: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run([*of(foreign), "--curve"]) == 2
-    assert "for how many" in capsys.readouterr().err
+@pytest.mark.parametrize("asked", [["--curve"], ["--svg", "curve.svg"], ["--curve", "--json"]])
+def test_without_users_there_is_no_curve(
+    asked: list[str], foreign: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert "for how many" in refusal(capsys, *of(foreign), *asked)
+
+
+@pytest.mark.parametrize("users", ["1", "1,2", "1,1000000000000"])
+def test_a_curve_may_be_of_one_size_of_bills_that_are_equal_or_of_a_huge_span(
+    users: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, made in {"free": {}, "board": {"Board": resource("AWS::CloudWatch::Dashboard")}}.items():
+        one = written(tmp_path / name, made, users=1_000)
+        shown = output(capsys, *of(one), "--users", users, "--curve", "--svg", str(tmp_path / "c.svg"))
+        assert "demo: dollars a month" in shown
+        root = ElementTree.fromstring((tmp_path / "c.svg").read_text())
+        drawn = [each.attrib for each in root.iter("{http://www.w3.org/2000/svg}circle")]
+        assert len(drawn) == 2 * len(users.split(","))
+        assert all(0 <= float(each["cx"]) <= 720 and 0 <= float(each["cy"]) <= 400 for each in drawn)
+
+
+def test_a_drawing_needs_a_folder_that_is_there(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "no" / "curve.svg"
+    said = refusal(capsys, *of(folder), "--svg", str(file))
+    assert f"{file}: there is no folder {file.parent} to write it in; make it first" in said
 
 
 # Differences
@@ -181,6 +286,52 @@ def test_a_difference_keeps_its_budget_and_may_be_of_other_sizes(
     assert "at 10,000 users: $40.00" in capsys.readouterr().err
 
 
+def test_a_difference_of_two_sizes_says_so(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    larger = written(tmp_path / "larger", queues(Jobs=50 * MILLION), users=10_000)
+    both = ("cost", "--diff", str(folder), str(larger))
+    said = "Before it is for 1,000 users, and after for 10,000; --users compares them at one size."
+    assert said in output(capsys, *both)
+    found = document(capsys, *both)["sizes"]["10000"]
+    assert (found["before_users"], found["after_users"]) == (1_000, 10_000)
+    assert "Before it is" not in output(capsys, *both, "--users", "1000")
+    assert "Before it is" not in output(capsys, "cost", "--diff", str(folder), str(folder))
+
+
+def test_a_difference_takes_the_free_tier_off_both_where_it_is_asked_to(
+    folder: Path, changed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    both = ("cost", "--diff", str(folder), str(changed), "--free-tier")
+    shown = output(capsys, *both)
+    # $5 − $0.40 − $3, and $4 − $0.40
+    assert "$1.60 → $3.60 a month (+$2.00)" in shown
+    assert re.search(r"Free tier +CloudWatch dashboards +−\$3\.00 +— +\+\$3\.00", shown)
+    found = document(capsys, *both)["sizes"]["1000"]
+    assert (found["before_usd"], found["after_usd"], found["delta_usd"]) == ("1.6", "3.6", "2")
+    assert sum(Decimal(each["delta_usd"]) for each in found["changes"]) == 2
+
+
+def test_markdown_shows_names_as_they_are(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = written(tmp_path / "old", {})
+    odd = resource("AWS::SQS::Queue", path="Demo/a|b_c*<d>`\n[e]", requests_per_month=5 * MILLION)
+    new = written(tmp_path / "new", {"Jobs": odd})
+    text = output(capsys, "cost", "--diff", str(old), str(new), "--markdown")
+    assert r"| a\|b\_c\*\<d\>\` \[e\] | Requests (standard) | — | $2.00 | +$2.00 |" in text
+
+
+def test_a_name_with_markup_in_it_is_shown_as_it_is(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "Demo.template.json"
+    file.write_text(file.read_text().replace('"demo"', '"[/] `x`"'))
+    for arguments in (of(folder), ("cost", "--diff", str(tmp_path / "cdk.out"), str(folder))):
+        assert "[/] `x` at 1,000 users" in output(capsys, *arguments)
+    assert "[/] `x`: what of it is priced" in output(capsys, *of(folder), "--coverage")
+    text = output(capsys, "cost", "--diff", str(folder), str(folder), "--markdown")
+    assert text.startswith("### Cost of `` [/] `x` `` at")
+
+
 def test_what_does_not_go_together_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     both = ("cost", "--diff", str(folder), str(folder))
     assert "--diff and --assembly" in refusal(capsys, *both, "--assembly", str(folder))
@@ -188,6 +339,25 @@ def test_what_does_not_go_together_is_refused(folder: Path, capsys: pytest.Captu
     assert "--markdown is of --diff" in refusal(capsys, *of(folder), "--markdown")
     assert "--assembly and --compare" in refusal(capsys, *of(folder), "--compare", "x")
     assert "a blueprint and --usage" in refusal(capsys, "cost", "demo", "--usage", "x.toml")
+
+
+@pytest.mark.parametrize(
+    ("mode", "others"),
+    [
+        ("--diff", ["--summary", "--explain=x", "--coverage", "--missing-usage", "--curve", "--choose=a=b"]),
+        ("--coverage", ["--summary", "--explain=x", "--budget=1", "--curve", "--svg=x.svg"]),
+        ("--missing-usage", ["--json", "--coverage", "--usage=x.toml"]),
+    ],
+)
+def test_what_would_be_passed_over_in_silence_is_refused(
+    mode: str, others: list[str], folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = {"--diff": ["cost", mode, str(folder), str(folder)]}
+    for other in others:
+        said = refusal(capsys, *paths.get(mode, [*of(folder), mode]), other)
+        assert f"{mode} and {other.partition('=')[0]} don't go together" in said
+    both = ("cost", "--diff", str(folder), str(folder))
+    assert "--json and --markdown don't go together" in refusal(capsys, *both, "--json", "--markdown")
 
 
 # Choices
@@ -203,10 +373,13 @@ def demo(monkeypatch: pytest.MonkeyPatch) -> None:
         boards = {f"Board{each}": resource("AWS::CloudWatch::Dashboard") for each in range(10)}
         way = (choices or {}).get("counting", "queue")
         made = boards if way == "boards" else queues(Jobs=users * 1_000)
+        if (choices or {}).get("more") == "board":
+            made["More"] = resource("AWS::CloudWatch::Dashboard")
         return written(output, made, users)
 
     counting = Choice("counting", ("queue", "boards", "odd"), "What do counters cost?", ("queue", "boards"))
-    made = Blueprint("demo", "", "", "", "", "", (), Workload({}), lambda *_: None, (counting,))
+    more = Choice("more", ("nothing", "board"), "Is there one dashboard more?")
+    made = Blueprint("demo", "", "", "", "", "", (), Workload({}), lambda *_: None, (counting, more))
     monkeypatch.setattr(catalogue, "find", lambda name: made)
     monkeypatch.setattr(catalogue, "synthesize", synthesize)
 
@@ -228,6 +401,17 @@ def test_the_ways_of_a_choice_are_priced_at_every_size_and_cross(
 
 
 @pytest.mark.usefixtures("demo")
+def test_ways_are_compared_with_what_else_is_chosen(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ("cost", "demo", "--compare", "counting", "--users", "10000")
+    chosen = document(capsys, *arguments, "--choose", "more=board")
+    assert chosen["ways"] == {"queue": {"10000": "7"}, "boards": {"10000": "33"}}
+    assert "builds every way of it" in refusal(capsys, *arguments, "--choose", "counting=odd")
+    for other in ("--budget=1", "--summary", "--curve", "--explain=Jobs"):
+        said = refusal(capsys, *arguments, other)
+        assert f"--compare and {other.partition('=')[0]} don't go together" in said
+
+
+@pytest.mark.usefixtures("demo")
 def test_a_part_can_be_chosen_otherwise(capsys: pytest.CaptureFixture[str]) -> None:
     sizes = ("cost", "demo", "--users", "10000")
     assert document(capsys, *sizes)["sizes"]["10000"]["monthly_usd"] == "4"
@@ -236,7 +420,7 @@ def test_a_part_can_be_chosen_otherwise(capsys: pytest.CaptureFixture[str]) -> N
     assert "counting is one of queue, boards, odd; got 'abacus'" in refusal(
         capsys, *sizes, "--choose", "counting=abacus"
     )
-    assert "no choice 'colour'; it has: counting" in refusal(capsys, *sizes, "--choose", "colour=red")
+    assert "no choice 'colour'; it has: counting, more" in refusal(capsys, *sizes, "--choose", "colour=red")
     assert "<key>=<option>" in refusal(capsys, *sizes, "--choose", "counting")
     assert "no choice 'colour'" in refusal(capsys, *sizes, "--compare", "colour")
 
@@ -290,6 +474,7 @@ def test_the_file_to_fill_in_lists_what_is_missing_and_is_a_usage_file(
         ("users = 0.5", "users must be a whole number"),
         ("users = -1", "users must be between"),
         ("users: 1000", "cannot be read as TOML"),
+        (f"users = {'9' * 5_000}", "cannot be read as TOML"),
     ],
 )
 def test_a_usage_file_with_a_mistake_is_one_line_that_names_it(
@@ -300,6 +485,124 @@ def test_a_usage_file_with_a_mistake_is_one_line_that_names_it(
     said = refusal(capsys, *of(foreign), "--usage", str(file))
     assert told in said
     assert "usage.toml" in said
+
+
+def test_what_users_do_is_told_once_for_all_blueprints_of_an_assembly(tmp_path: Path) -> None:
+    usage = tmp_path / "usage.toml"
+    usage.write_text("users = 10\nrequests_per_month = 4000\n")
+    one, other = (
+        stack(queues(Jobs=MILLION), name=name, Metadata={"Workload": {"blueprint": name}}) for name in "AB"
+    )
+    both = Assembly(Path(), (one, other))
+    add_usage(both, usage)
+    assert price(both).per_1000_requests_usd == Decimal("0.2")  # 2 × $0.40 for 4,000
+
+
+def test_the_file_to_fill_in_calls_what_has_one_name_by_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = {
+        "One": resource("AWS::SQS::Queue", path='Shop/"Jobs"/Resource'),
+        "Two": resource("AWS::SQS::Queue", path='Shop/"Jobs"/Default'),
+    }
+    made = written(tmp_path / "twice", resources)
+    file = tmp_path / "usage.toml"
+    skeleton = output(capsys, *of(made), "--missing-usage")
+    file.write_text(skeleton.replace("# requests_per_month = 0 ", "requests_per_month = 1_000_000 "))
+    assert document(capsys, *of(made), "--usage", str(file))["sizes"]["declared"]["monthly_usd"] == "0.8"
+
+
+def test_a_resource_may_be_called_like_what_is_said_of_all(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = {
+        "One": resource("AWS::SQS::Queue", path="Shop/users/Resource"),
+        "Two": resource("AWS::SQS::Queue", path="Shop/requests_per_month/Resource"),
+    }
+    made = written(tmp_path / "called", resources)
+    file = tmp_path / "usage.toml"
+    file.write_text('["users"]\nrequests_per_month = 1_000_000\n')
+    assert document(capsys, *of(made), "--usage", str(file))["sizes"]["declared"]["monthly_usd"] == "0.4"
+    skeleton = output(capsys, *of(made), "--missing-usage")
+    filled = skeleton.replace("# users =", "users =").replace(
+        "# requests_per_month = 0 ", "requests_per_month = 1_000_000 "
+    )
+    file.write_text(filled)
+    assert document(capsys, *of(made), "--usage", str(file))["sizes"]["1000"]["monthly_usd"] == "0.8"
+
+
+def test_the_name_in_the_report_goes_before_the_logical_id_of_another(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    resources = {
+        "Jobs": resource("AWS::SQS::Queue", path="Shop/Old/Resource"),
+        "Other": resource("AWS::SQS::Queue", path="Shop/Jobs/Resource"),
+    }
+    made = written(tmp_path / "named", resources)
+    file = tmp_path / "usage.toml"
+    file.write_text('["Jobs"]\nrequests_per_month = 1_000_000\n')
+    lines = document(capsys, *of(made), "--usage", str(file))["sizes"]["declared"]["lines"]
+    assert {line["resource"]: line["declared"] for line in lines} == {"Old": False, "Jobs": True}
+
+
+def test_the_file_to_fill_in_leaves_out_what_the_settings_have_no_use_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A provisioned stream pays by the shard, and refuses the gigabytes of one on demand."""
+    made = written(tmp_path / "stream", {"Clicks": resource("AWS::Kinesis::Stream", {"ShardCount": 1})})
+    skeleton = output(capsys, *of(made), "--missing-usage")
+    assert "# peak_mb_per_second = 0" in skeleton
+    assert "ingested_gb_per_month" not in skeleton
+    file = tmp_path / "usage.toml"
+    file.write_text(re.sub(r"^# (\w+ = )\d+", r"\g<1>1000", skeleton, flags=re.MULTILINE))
+    assert all(
+        line["declared"]
+        for line in document(capsys, *of(made), "--usage", str(file))["sizes"]["1000"]["lines"]
+    )
+
+
+def test_traffic_of_stacks_that_is_not_of_the_same_users_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = written(tmp_path / "two", queues(Jobs=MILLION), users=10)
+    manifest = json.loads((made / "manifest.json").read_text())
+    manifest["artifacts"]["Other"] = {
+        **manifest["artifacts"]["Demo"],
+        "properties": {"templateFile": "Other.template.json"},
+    }
+    (made / "manifest.json").write_text(json.dumps(manifest))
+    content = json.loads((made / "Demo.template.json").read_text())
+    content["Metadata"]["Workload"]["users"] = 20
+    (made / "Other.template.json").write_text(json.dumps(content))
+    said = refusal(capsys, *of(made))
+    assert "Other.template.json: Metadata.Workload.users is 20, and Demo.template.json says 10" in said
+
+
+def test_a_price_that_is_not_known_is_said_with_whose_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    search = resource(
+        "AWS::OpenSearchService::Domain", {"ClusterConfig": {"InstanceType": "x9.large.search"}}
+    )
+    said = refusal(capsys, *of(written(tmp_path / "search", {"Search": search})))
+    assert "Demo/Search (AWS::OpenSearchService::Domain): " in said
+    assert "there is no price 'opensearch.x9.large.search' in us-east-1" in said
+
+
+@pytest.mark.parametrize(
+    ("made", "told"),
+    [
+        (resource("AWS::EC2::Volume", {"Size": -1, "VolumeType": "gp3"}), "Size is -1, which is no amount"),
+        (
+            resource("AWS::EC2::Instance", {"InstanceType": {"Fn::Sub": "${AWS::StackId}.large"}}),
+            "known only at deployment",
+        ),
+    ],
+)
+def test_what_is_no_amount_or_no_name_yet_is_refused(
+    made: dict[str, Any], told: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert told in refusal(capsys, *of(written(tmp_path / "made", {"It": made})))
 
 
 def test_a_usage_file_that_is_not_there_is_one_line(

@@ -47,11 +47,23 @@ def test_three_ways_may_cross_twice() -> None:
     assert 3_000_000 < found[1].users <= 3_030_300  # 2,700 ÷ 0.0009
 
 
+def test_a_way_that_is_cheapest_only_at_a_size_that_was_asked_for_is_found() -> None:
+    def between(users: int) -> Decimal:
+        return Decimal(1) if 20_000 < users < 40_000 else Decimal(100)
+
+    ways = {"always": line(50, "0"), "between": between}
+    assert crossings(ways, fewest=1_000, most=10**6) == []
+    found = crossings(ways, fewest=1_000, most=10**6, also=[30_000])
+    assert [(each.before, each.then) for each in found] == [("always", "between"), ("between", "always")]
+    assert 20_000 < found[0].users <= 20_202
+    assert 40_000 <= found[1].users <= 40_404
+
+
 @given(fixed=st.integers(1, 10**6), each=st.decimals("0.0001", "1", places=4))
 def test_a_crossing_is_exact_to_one_percent(fixed: int, each: Decimal) -> None:
     users = fixed / each
     found = crossings({"use": line(0, str(each)), "exist": line(fixed, "0")}, fewest=1, most=10**11)
-    assert len(found) == (users > 1)
+    assert len(found) == (users >= 1)
     for crossing in found:
         assert users < crossing.users <= max(users * Decimal("1.0102"), users + 1)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from workbench.assembly import Assembly
 from workbench.diagram import mermaid
 
 pytestmark = pytest.mark.fast
+
+EVERYTHING = {"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}
 
 
 def arn(logical_id: str) -> dict[str, Any]:
@@ -186,6 +189,23 @@ def test_what_only_deployment_knows_draws_no_arrow() -> None:
     drawn = mermaid(assembly(made))
     assert "Edge -->" not in drawn
     assert "tries" not in drawn
+
+
+def test_what_the_network_opens_is_told_apart_in_stacks_that_are_alike() -> None:
+    cached = {
+        "Group": resource("AWS::EC2::SecurityGroup", {"SecurityGroupEgress": [EVERYTHING]}),
+        "CacheGroup": resource(
+            "AWS::EC2::SecurityGroup",
+            {"SecurityGroupIngress": [{"IpProtocol": "-1", "SourceSecurityGroupId": {"Ref": "Group"}}]},
+        ),
+        "Work": resource("AWS::Lambda::Function", {"VpcConfig": {"SecurityGroupIds": [{"Ref": "Group"}]}}),
+        "Cache": resource(
+            "AWS::ElastiCache::ReplicationGroup", {"SecurityGroupIds": [{"Ref": "CacheGroup"}]}
+        ),
+    }
+    drawn = mermaid(Assembly(Path(), (stack(cached, name="Beta"), stack(cached, name="Prod"))))
+    assert '  Work -->|"reads, writes"| Cache\n' in drawn
+    assert '  Work_2 -->|"reads, writes"| Cache_2\n' in drawn
 
 
 def test_an_api_without_distribution_is_called_by_clients() -> None:

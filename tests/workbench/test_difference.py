@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.assemblies import assembly, resource
-from workbench.review.cost import price
+from tests.assemblies import assembly, resource, stack
+from workbench.assembly import Assembly
+from workbench.review.cost import Bill, price
 from workbench.review.difference import Difference, difference
 
 pytestmark = pytest.mark.fast
@@ -55,6 +57,49 @@ def test_what_is_new_and_not_priced_is_named_and_what_was_there_is_not() -> None
     old = {"Old": resource("AWS::CloudWatch::AnomalyDetector")}
     found = between(old, {**old, "New": resource("AWS::CloudWatch::AnomalyDetector")})
     assert [each.resource for each in found.unpriced] == ["New"]
+
+
+def test_a_second_stack_changes_nothing_of_the_first() -> None:
+    unpriced = resource("AWS::CloudWatch::AnomalyDetector")
+    shop = stack({"Jobs": queue(MILLION), "Odd": unpriced}, name="Shop")
+    more = stack({"Jobs": queue(2 * MILLION), "Odd": unpriced}, name="More")
+    one, two = price(Assembly(Path(), (shop,))), price(Assembly(Path(), (shop, more)))
+    there, back = difference(one, two), difference(two, one)
+    assert [(each.resource, each.delta_usd) for each in there.changes] == [("More/Jobs", Decimal("0.8"))]
+    assert [each.resource for each in there.unpriced] == ["More/Odd"]
+    assert [(each.resource, each.delta_usd) for each in back.changes] == [("More/Jobs", Decimal("-0.8"))]
+    assert back.unpriced == ()
+
+
+def test_two_stacks_that_are_called_otherwise_are_compared_by_their_resources() -> None:
+    old, new = (Assembly(Path(), (stack({"Jobs": queue(MILLION)}, name=name),)) for name in ("Old", "New"))
+    assert difference(price(old), price(new)).changes == ()
+
+
+def test_resources_of_one_name_in_two_stacks_are_kept_apart() -> None:
+    def of(first: int, second: int) -> Bill:
+        stacks = (stack({"Jobs": queue(first)}, name="A"), stack({"Jobs": queue(second)}, name="B"))
+        return price(Assembly(Path(), stacks))
+
+    found = difference(of(MILLION, 2 * MILLION), of(2 * MILLION, MILLION))
+    assert sorted((each.resource, each.delta_usd) for each in found.changes) == [
+        ("A/Jobs", Decimal("0.4")),
+        ("B/Jobs", Decimal("-0.4")),
+    ]
+
+
+def test_what_the_free_tier_takes_off_is_a_change_too() -> None:
+    before, after = (
+        price(assembly({"Jobs": queue(each)}), with_free_tier=True) for each in (MILLION // 2, 3 * MILLION)
+    )
+    found = difference(before, after)
+    # $1.20 − $0.20, and $0.40 of a million taken off instead of $0.20
+    assert [(each.resource, each.component, each.delta_usd) for each in found.changes] == [
+        ("Jobs", "Requests (standard)", Decimal("1")),
+        ("Free tier", "SQS requests", Decimal("-0.2")),
+    ]
+    assert found.monthly_usd == Decimal("0.8")
+    assert difference(after, after).changes == ()
 
 
 SYSTEMS = st.dictionaries(st.sampled_from(["A", "B", "C"]), st.integers(0, 10**9).map(queue), min_size=1)

@@ -570,7 +570,7 @@ def test_data_protection_and_queries_pay_by_what_they_scan() -> None:
                 "AWS::RDS::DBCluster",
                 {"Engine": "aurora-postgresql", "EnableCloudwatchLogsExports": ["postgresql"]},
             ),
-            "Logs written (log groups not in the template)",
+            "Logs written (RDS, log group not in the template)",
         ),
     ],
 )

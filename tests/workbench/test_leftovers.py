@@ -659,6 +659,18 @@ def test_a_repository_that_is_emptied_does_not_block() -> None:
             ),
             "aws elbv2 modify-load-balancer-attributes",
         ),
+        (
+            resource("AWS::Logs::LogGroup", {"DeletionProtectionEnabled": True}),
+            "aws logs put-log-group-deletion-protection",
+        ),
+        (
+            resource("AWS::Neptune::GlobalCluster", {"DeletionProtection": True}),
+            "aws neptune modify-global-cluster",
+        ),
+        (
+            resource("AWS::DocDB::GlobalCluster", {"DeletionProtection": True}),
+            "aws docdb modify-global-cluster",
+        ),
         (deleted(database({"DeletionProtection": True})), "aws rds modify-db-instance"),
         (
             deleted(
@@ -673,6 +685,22 @@ def test_deletion_protection_blocks(made: Template, command: str) -> None:
     assert one.remove.startswith(command)
     off = json.loads(json.dumps(made).replace("true", "false").replace("ACTIVE", "INACTIVE"))
     assert found({"Thing": off}).blocks == ()
+
+
+@pytest.mark.parametrize(
+    ("type_", "on", "off"),
+    [
+        ("AWS::AutoScaling::AutoScalingGroup", "prevent-all-deletion", "none"),
+        ("AWS::OpenSearchServerless::Collection", "ENABLED", "DISABLED"),
+    ],
+)
+def test_deletion_protection_in_other_words_blocks(type_: str, on: str, off: str) -> None:
+    said = {"MinSize": "1", "MaxSize": "1", "Type": "SEARCH"}
+    assert (
+        block({"It": resource(type_, {**said, "DeletionProtection": on})}).why
+        == f"DeletionProtection is {on}"
+    )
+    assert found({"It": resource(type_, {**said, "DeletionProtection": off})}).blocks == ()
 
 
 def test_a_protected_database_pays_till_somebody_ends_that() -> None:
@@ -722,7 +750,83 @@ def test_a_protected_stack_is_seen_in_the_manifest(tmp_path: Path) -> None:
     assert one.remove.endswith("--stack-name Demo")
 
 
+DEFAULTS = [
+    (resource("AWS::CloudTrail::EventDataStore"), "TerminationProtectionEnabled"),
+    (resource("AWS::NeptuneGraph::Graph", {"ProvisionedMemory": 16}), "DeletionProtection"),
+]
+
+
+@pytest.mark.parametrize(("made", "key"), DEFAULTS)
+def test_some_are_protected_where_nothing_is_said(made: Template, key: str) -> None:
+    assert block({"Thing": made}).why == f"{key} is true where nothing is said"
+    off = resource(made["Type"], {**made["Properties"], key: False})
+    assert found({"Thing": off}).blocks == ()
+
+
+# What a foreign app writes otherwise
+
+
+NEVER_KNOWN = {"Fn::ImportValue": "elsewhere"}
+
+
+@pytest.mark.parametrize(
+    ("type_", "properties"),
+    [
+        ("AWS::DynamoDB::GlobalTable", {"BillingMode": "PAY_PER_REQUEST", "Replicas": NEVER_KNOWN}),
+        ("AWS::EC2::LaunchTemplate", {"LaunchTemplateData": {"BlockDeviceMappings": NEVER_KNOWN}}),
+        ("AWS::ECS::Cluster", {"ClusterSettings": NEVER_KNOWN}),
+        ("AWS::ElasticLoadBalancingV2::LoadBalancer", {"LoadBalancerAttributes": NEVER_KNOWN}),
+        ("AWS::Lambda::Function", {"LoggingConfig": NEVER_KNOWN}),
+        ("AWS::RDS::DBInstance", {"Engine": "postgres", "EnableCloudwatchLogsExports": NEVER_KNOWN}),
+        (
+            "AWS::RDS::DBInstance",
+            {"DeleteAutomatedBackups": False, "BackupRetentionPeriod": NEVER_KNOWN},
+        ),
+    ],
+)
+def test_what_only_deployment_knows_is_listed_as_not_known(type_: str, properties: Template) -> None:
+    all_of_it = found({"Thing": deleted(resource(type_, properties))})
+    unknown = [each for each in (*all_of_it.stays, *all_of_it.blocks) if "known only at" in each.why]
+    assert unknown
+    assert not any(each.is_known for each in unknown)
+    assert {each.resource for each in unknown} == {"Thing"}
+    assert not all_of_it.nothing
+
+
+def test_a_snapshot_of_a_size_that_only_deployment_knows_is_listed_as_not_known() -> None:
+    volume = kept(resource("AWS::EC2::Volume", {"VolumeType": "gp3", "Size": NEVER_KNOWN}), "Snapshot")
+    assert "Size is" in only({"Disk": volume}).why
+
+
+def test_a_function_is_at_the_edge_whatever_wraps_the_behaviour() -> None:
+    version = {"EventType": "viewer-request", "LambdaFunctionARN": {"Ref": "Version"}}
+    behaviors = {"Fn::If": ["Maybe", [{"LambdaFunctionAssociations": [version]}], []]}
+    config = {"DefaultCacheBehavior": {}, "CacheBehaviors": behaviors}
+    resources = {
+        "Edge": resource("AWS::CloudFront::Distribution", {"DistributionConfig": config}),
+        "Version": resource("AWS::Lambda::Version", {"FunctionName": {"Ref": "Work"}}),
+        "Work": function("work"),
+    }
+    assert "CloudFront runs it" in block(resources).why
+
+
 # Together
+
+
+def test_tiers_are_those_of_an_account_and_of_all_regions_where_a_price_is() -> None:
+    bucket = {"It": kept(resource("AWS::S3::Bucket", stored_gb=50_000, egress_gb_per_month=0))}
+    here, there = stack(bucket, name="A"), replace(stack(bucket, name="B"), account="123456789012")
+    # 50,000 GB × $0.023, twice
+    assert leftovers(Assembly(Path(), (here, there))).monthly_usd == Decimal(2300)
+    zones = {f"Zone{each}": kept(resource("AWS::Route53::HostedZone")) for each in range(20)}
+    stacks = (stack(zones, name="A"), stack(zones, name="B", region="eu-west-1"))
+    # 25 × $0.50 + 15 × $0.10
+    assert leftovers(Assembly(Path(), stacks)).monthly_usd == Decimal(14)
+
+
+def test_data_that_costs_more_than_there_is_money_names_its_key() -> None:
+    with pytest.raises(MalformedAssembly, match=r"Resources\.It\..* 10\^15 .*stored_gb"):
+        found({"It": kept(resource("AWS::S3::Bucket", stored_gb=10**18))})
 
 
 def test_what_stays_adds_up() -> None:
@@ -787,6 +891,29 @@ def test_data_grows_with_users(folder: Path, capsys: pytest.CaptureFixture[str])
     assert by_name["Work", "log group /aws/lambda/work"]["is_known"] is False
     assert "doesn't know AWS::Nobody::Knows" in by_name["Role", ""]["not_priced"]
     assert [each["resource"] for each in said["blocks"]] == ["Objects"]
+
+
+def test_a_stage_with_markup_in_its_name_is_shown_as_it_is(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = folder / "Demo.template.json"
+    file.write_text(file.read_text().replace('"production"', '"[/]"'))
+    assert run(["leftovers", "--assembly", str(folder)]) == 0
+    assert "demo, [/]" in capsys.readouterr().out
+
+
+def test_a_usage_file_says_how_much_a_foreign_app_leaves(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bare = resource("AWS::DynamoDB::Table", {"BillingMode": "PAY_PER_REQUEST"})
+    foreign = str(written(tmp_path / "foreign", {"Links": kept(bare)}))
+    file = tmp_path / "usage.toml"
+    file.write_text('users = 10\n["Links"]\nstored_gb = 40\n')
+    arguments = ["leftovers", "--assembly", foreign, "--usage", str(file)]
+    assert run([*arguments, "--users", "20"]) == 0
+    assert "what stays costs $20.00 a month" in capsys.readouterr().out  # 80 GB × $0.25
+    assert run(["leftovers", "demo", "--usage", str(file)]) == 2
+    assert "--usage is for an --assembly" in capsys.readouterr().err
 
 
 def test_a_blueprint_is_synthesized_at_both_stages(

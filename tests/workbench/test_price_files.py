@@ -251,6 +251,15 @@ def test_what_is_free_throughout_costs_nothing() -> None:
     assert _selected(_wanted("sns.delivery.sqs"), delivery).tiers == (Tier(None, Decimal(0)),)
 
 
+def test_nothing_where_the_book_has_a_price_is_a_finding() -> None:
+    free = [replace(line, price="0") for line in STORAGE]
+    today = BOOK["dynamodb.storage"].tiers
+    for lines in (free, [replace(free[0], end="Inf")]):
+        chosen = _chosen(_wanted("dynamodb.storage"), *lines, today=today)
+        assert isinstance(chosen, Finding)
+        assert "AAA costs nothing, and the book has a price" in chosen.why
+
+
 def test_neighbouring_tiers_of_one_price_are_one() -> None:
     same = [replace(line, price="0.09") for line in EGRESS]
     assert _selected(_wanted("transfer.internet_out"), *same).tiers == (Tier(None, Decimal("0.09")),)

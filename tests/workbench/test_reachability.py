@@ -146,6 +146,32 @@ def test_the_machines_of_a_group_stand_behind_their_launch_templates_rules() -> 
     assert reachability.members()["Fleet"] == {"private"}
 
 
+def test_a_port_that_only_deployment_knows_is_a_way_all_the_same() -> None:
+    """As CDK writes the rules before a database: its port is an attribute."""
+    network = _network()
+    port = _ref("Data", "Endpoint.Port")
+    late = {"FromPort": port, "ToPort": port}
+    network["AppGroup"]["Properties"]["SecurityGroupEgress"][0].update(late)
+    network["DataGroup"]["Properties"]["SecurityGroupIngress"][0].update(late)
+    assert Way("App", "Data", "a port known only at deployment") in _of(network).ways()
+
+
+def test_rules_that_only_deployment_knows_are_no_way() -> None:
+    network = _network()
+    perhaps = {"Fn::If": ["Perhaps", _tcp(1, CidrIp="0.0.0.0/0"), {"Ref": "AWS::NoValue"}]}
+    network["FrontGroup"]["Properties"]["SecurityGroupIngress"].append(perhaps)
+    network["AppGroup"]["Properties"]["SecurityGroupIngress"] = perhaps
+    assert _of(network).ways() == [Way("App", "Data", "5432"), Way(INTERNET, "Front", "80")]
+
+
+def test_a_protocol_without_ports_is_let_in_whole() -> None:
+    network = _network()
+    network["FrontGroup"]["Properties"]["SecurityGroupIngress"] = [
+        {"IpProtocol": "50", "CidrIp": "0.0.0.0/0"}
+    ]
+    assert Way(INTERNET, "Front", "all") in _of(network).ways()
+
+
 def test_the_table_has_a_row_a_way() -> None:
     lines = table(_of(_network())).splitlines()
     assert lines[2:] == [

@@ -666,7 +666,6 @@ def test_a_detector_pays_for_every_feature_that_is_not_turned_off() -> None:
             "AI_ANALYST",
         ),
         (resource("AWS::GuardDuty::Detector", {"Enable": True}, monitored_vcpus=1), "monitored_vcpus"),
-        (resource("AWS::Macie::Session", {"AutomatedDiscoveryStatus": "ENABLED"}), "AutomatedDiscovery"),
         (resource("AWS::Config::ConfigurationRecorder", {}, daily_items_per_month=1), "daily_items"),
         (
             resource(
@@ -826,10 +825,10 @@ def test_logs_to_a_group_of_the_services_own_are_paid_where_the_template_has_non
                 "AWS::CodeBuild::Project",
                 {
                     "Environment": {"Type": "LINUX_CONTAINER", "ComputeType": "BUILD_GENERAL1_SMALL"},
-                    "LogsConfig": {"CloudWatchLogs": {"Status": "ENABLED", "GroupName": "builds"}},
+                    "LogsConfig": {"CloudWatchLogs": {"Status": "DISABLED"}},
                 },
             ),
-            "names their log group",
+            "turns its logs off",
         ),
     ],
 )

@@ -74,3 +74,9 @@ def test_nobody_is_no_size(users: int) -> None:
 def test_traffic_grows_in_proportion_to_the_users(users: int, times: int) -> None:
     small, large = WORKLOAD.at(users).monthly("read").value, WORKLOAD.at(users * times).monthly("read").value
     assert abs(large - small * times) <= large * Decimal("1e-11")
+
+
+def test_a_figure_may_be_larger_than_anything_there_is() -> None:
+    assert (Figure(Decimal(10) ** 18, "a") * (Decimal(10) ** 18)).value == Decimal(10) ** 36
+    assert str((Figure(Decimal("1.50"), "a") * 2).value) == "3"
+    assert str((Figure(Decimal("1000"), "a") * 3).value) == "3000"

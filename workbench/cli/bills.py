@@ -41,9 +41,7 @@ def document(title: str, stage: str | None, bills: Mapping[str, Bill]) -> dict[s
         "name": title,
         "stage": stage,
         "sizes": {size: _size(bill) for size, bill in bills.items()},
-        "unpriced": [
-            {"resource": each.resource, "type": each.type, "why": each.why} for each in unpriced
-        ],
+        "unpriced": [{"resource": each.resource, "type": each.type, "why": each.why} for each in unpriced],
         "warnings": list(dict.fromkeys(each for bill in bills.values() for each in bill.warnings)),
         "prices_as_of": next(iter(bills.values())).prices_as_of,
     }
@@ -142,7 +140,8 @@ def _print_bill(console: Console, title: str, size: str, bill: Bill) -> None:
     table.add_column("component")
     for heading in ("quantity", "each", "a month"):
         table.add_column(heading, justify="right")
-    for resource, lines in groupby(_folded(bill), key=lambda line: line.resource):
+    listed = [line for line in _folded(bill) if bill.traffic or line.monthly_usd or not line.declared]
+    for resource, lines in groupby(listed, key=lambda line: line.resource):
         for index, line in enumerate(lines):
             table.add_row(
                 escape(resource) if index == 0 else "",
@@ -233,10 +232,7 @@ def not_in_any_sum(bills: Mapping[str, Bill]) -> str:
     """How many things are not priced, and how many lines depend on usage that nobody declared; empty for none."""
     unpriced = {(each.resource, each.why) for bill in bills.values() for each in bill.unpriced}
     open_lines = {
-        (line.resource, line.component)
-        for bill in bills.values()
-        for line in bill.lines
-        if not line.declared
+        (line.resource, line.component) for bill in bills.values() for line in bill.lines if not line.declared
     }
     said = []
     if unpriced:

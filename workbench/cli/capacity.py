@@ -32,6 +32,7 @@ from workbench.review.capacity import (
 )
 from workbench.review.cost import declared_users
 from workbench.review.numbers import plain, rounded, shown
+from workbench.review.prices import HOME
 from workbench.review.quotas import MEMORY
 from workbench.review.usage import add_usage
 
@@ -79,6 +80,8 @@ def command(
         options.print_json(_document(title, stage_name, sizes, found, unknown))
         return
     console = options.stdout()
+    if folder is not None:
+        _print_regions(console, {stack.region for stack in assembly.stacks})
     if not summary:
         _print_sizes(console, title, sizes, unknown)
     _print_summary(console, title, sizes)
@@ -95,7 +98,7 @@ def _of_folder(assembly: Assembly, users: str | None) -> tuple[dict[str, _Seen],
         return {assemblies.DECLARED: seen}, Break(None, None, None, why, prerequisites(seen.checked)), unknown
     limits_at = capacity_of_fixed(assembly)
     found = {str(size): _Seen(limits_at(size), queues(assembly, Decimal(size) / made_for)) for size in sizes}
-    return found, first_to_break(limits_at), unknown
+    return found, first_to_break(limits_at, also=sizes), unknown
 
 
 def _of_blueprint(
@@ -115,7 +118,8 @@ def _of_blueprint(
             return _Seen(limits(assembly), queues(assembly) if size in sizes else [])
 
     found = {str(size): seen_at(size) for size in sizes}
-    return found, first_to_break(lambda size: seen_at(size).checked, start=FEWEST, most=MOST), unknown
+    first = first_to_break(lambda size: seen_at(size).checked, start=FEWEST, most=MOST, also=sizes)
+    return found, first, unknown
 
 
 def _document(
@@ -174,6 +178,12 @@ def _queue(waiting: Waiting) -> dict[str, Any]:
         "growth_per_second": plain(waiting.growth),
         "formula": waiting.formula,
     }
+
+
+def _print_regions(console: Console, regions: set[str]) -> None:
+    others = ", ".join(sorted(regions - {HOME}))
+    if others:
+        console.print(f"[yellow]quotas are those of {HOME}; AWS may give fewer in {escape(others)}[/]\n")
 
 
 def _print_sizes(console: Console, title: str, sizes: Mapping[str, _Seen], unknown: list[str]) -> None:

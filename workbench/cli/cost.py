@@ -25,6 +25,7 @@ from workbench.review.usage import add_usage, missing_usage
 FEWEST, MOST = 1_000, 10**8
 
 Summary = Annotated[bool, typer.Option("--summary", help="One line a size, without the lines of the bill.")]
+Idle = Annotated[bool, typer.Option("--idle", help="What it costs with nobody there, line by line.")]
 Explain = Annotated[
     str | None, typer.Option("--explain", help="How the lines of this resource were made, to the dollar.")
 ]
@@ -73,6 +74,7 @@ def command(
     explain: Explain = None,
     region: Region = None,
     free_tier: FreeTier = False,
+    idle: Idle = False,
     budget: Budget = None,
     choices: assemblies.Choices = None,
     compare: Compare = None,
@@ -89,7 +91,7 @@ def command(
     terms = _Terms(region, free_tier)
     if svg is not None and not svg.absolute().parent.is_dir():
         raise Misuse(f"{svg}: there is no folder {svg.parent} to write it in; make it first")
-    lists = {"--summary": summary, "--explain": explain, "--curve": curve}
+    lists = {"--summary": summary, "--explain": explain, "--idle": idle, "--curve": curve}
     others = {"--svg": svg, "--budget": budget, "--choose": choices, "--compare": compare}
     if diff is not None:
         wrong = {"a blueprint": name, "--assembly": folder, "--usage": usage, "--missing-usage": missing}
@@ -133,7 +135,7 @@ def command(
     found = {}
     for size, opening, traffic in opened:
         with opening as assembly:
-            found[size] = terms.price(assembly, traffic)
+            found[size] = terms.price(assembly, Decimal(0) if idle else traffic)
     if svg is not None:
         bills.write_curve(svg, title, found)
     if as_json:

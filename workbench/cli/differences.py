@@ -85,7 +85,9 @@ def markdown(title: str, found: Mapping[str, Difference]) -> str:
     """A section for a comment on a pull request."""
     parts = []
     for size, each in found.items():
-        parts.append(f"### Cost of {_code(title)} {assemblies.at(size)}: {signed(each.monthly_usd)} a month\n")
+        parts.append(
+            f"### Cost of {_code(title)} {assemblies.at(size)}: {signed(each.monthly_usd)} a month\n"
+        )
         parts.append(f"{_sentence(each)}\n")
         if each.changes:
             parts.append("| resource | component | before | after | change |\n|---|---|--:|--:|--:|")

@@ -30,6 +30,7 @@ from workbench.errors import Misuse
 from workbench.review.cost import declared_users
 from workbench.review.leftovers import Leftover, LeftoverLine, Leftovers, leftovers
 from workbench.review.numbers import dollars, plain
+from workbench.review.usage import add_usage
 
 BOTH: tuple[Stage, ...] = ("sandbox", "production")
 WIDEST_WORD = 44  # of the commands, so that none is broken in the middle
@@ -48,6 +49,7 @@ def command(
     users: Users = None,
     stage: OneStage = None,
     folder: assemblies.Folder = None,
+    usage: assemblies.UsageFile = None,
     as_json: options.AsJson = False,
 ) -> None:
     """What `cdk destroy` leaves at each stage, what it costs a month, and how to be rid of it."""
@@ -56,8 +58,12 @@ def command(
         if stage is not None:
             raise Misuse("--stage is for a blueprint; an assembly is of the stage that it was made for")
         assembly = Assembly.load(folder)
+        if usage is not None:
+            add_usage(assembly, usage)
         title, stage_name = assemblies.title_of(assembly)
         found = {stage_name or assemblies.DECLARED: _of_folder(assembly, users)}
+    elif usage is not None:
+        raise Misuse("--usage is for an --assembly; a blueprint declares its own")
     else:
         title = str(name)
         found = dict(_of_blueprint(title, users, stage))
@@ -139,7 +145,7 @@ def _line(line: LeftoverLine) -> dict[str, Any]:
 
 
 def _print(console: Console, title: str, stage: str, found: Leftovers) -> None:
-    words = "" if stage == assemblies.DECLARED else f", {stage}"
+    words = "" if stage == assemblies.DECLARED else f", {escape(stage)}"
     heading = f"[bold]{escape(title)}[/]{words}"
     if found.nothing and not found.stays:
         console.print(f"{heading}: [green]leaves nothing[/]")

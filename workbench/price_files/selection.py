@@ -1,7 +1,7 @@
 """The rows of one key in a price file → its tiers, asserting that they are exactly one SKU.
 
 The first match is how other tables came by zeros, reserved rates and the price of extended support: two SKUs are a
-finding, and so are none, a foreign currency, an unknown unit, and tiers with a gap.
+finding, and so are none, a foreign currency, an unknown unit, tiers with a gap, and nothing where there was a price.
 """
 
 from __future__ import annotations
@@ -129,6 +129,8 @@ def choose(wanted: Wanted, found: Sequence[Candidate], today: Sequence[Tier]) ->
     if len(tiers) > 1 and not _begins_free(today):
         while len(tiers) > 1 and tiers[0].price == 0:
             free = tiers.pop(0).up_to or free
+    if _costs(today) and not _costs(tiers):
+        return Finding((wanted.key,), f"{wanted}: {candidate.sku} costs nothing, and the book has a price")
     return Selected(wanted.key, candidate.sku, _joined(tiers), free)
 
 
@@ -153,6 +155,10 @@ def _fault(wanted: Wanted, candidate: Candidate) -> str | None:
             return "has tiers that don't follow each other, from zero on"
         expected = step.end
     return None if expected is None else "has no last tier"
+
+
+def _costs(tiers: Sequence[Tier]) -> bool:
+    return any(tier.price for tier in tiers)
 
 
 def _begins_free(tiers: Sequence[Tier]) -> bool:

@@ -13,15 +13,16 @@ from workbench.review.room import Context
 
 def is_on_reserved_capacity(workgroup: Resource, context: Context) -> bool:
     """Whether a reservation of the assembly names `workgroup`: its queries then cost nothing of their own."""
+    kind, name = "AWS::Athena::CapacityReservation", "CapacityAssignmentConfiguration"
+    named = workgroup.properties.get("Name") in context.once(_reserved_names)
+    return named or bool(context.mentioning(workgroup, kind, name))
+
+
+def _reserved_names(context: Context) -> set[str]:
+    """The names of the workgroups that reservations write out."""
+    found = set()
     for reservation in context.all_of("AWS::Athena::CapacityReservation"):
-        name = "CapacityAssignmentConfiguration"
-        raw = (reservation.raw.get("Properties") or {}).get(name) or {}
-        if workgroup in context.links.mentions(reservation, raw):
-            return True
-        assigned: list[dict[str, Any]] = (reservation.properties.get(name) or {}).get(
-            "CapacityAssignments"
-        ) or []
-        names = [each for some in assigned for each in some.get("WorkgroupNames") or []]
-        if workgroup.properties.get("Name") in names:
-            return True
-    return False
+        config: dict[str, Any] = reservation.properties.get("CapacityAssignmentConfiguration") or {}
+        for assigned in config.get("CapacityAssignments") or []:
+            found |= {each for each in assigned.get("WorkgroupNames") or [] if isinstance(each, str)}
+    return found

@@ -12,13 +12,14 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review import rds, zones
+from workbench.review import by_use, rds, zones
 from workbench.review.numbers import constant, shown
 from workbench.review.quotas import Quota, by_size
-from workbench.review.room import Context, CostLine, Limit, number, one_of, refuse, setting
+from workbench.review.room import Context, CostLine, Limit, Usage, number, one_of, refuse, setting
 from workbench.workload import Figure
 
 SERVERLESS = "db.serverless"
+_GLOBAL = "AWS::RDS::GlobalCluster"
 ENGINE = "aurora-postgresql"
 
 _CONNECTIONS = "aurora.serverless_connections"
@@ -35,11 +36,45 @@ def kind(cluster: Resource) -> str:
 
 def members(cluster: Resource, context: Context) -> list[Resource]:
     """The instances of `cluster`."""
-    return [
-        each
-        for each in context.all_of("AWS::RDS::DBInstance")
-        if context.target(each, each.properties.get("DBClusterIdentifier")) is cluster
-    ]
+    return context.pointing_at(cluster, "AWS::RDS::DBInstance", "DBClusterIdentifier")
+
+
+GLOBAL_USAGE = {
+    "replicated_writes_per_month": Usage(
+        "writes", "global databases: write I/O of the primary × the number of other regions"
+    ),
+    "replicated_gb_per_month": Usage("GB", "global databases: the bytes of those"),
+}
+
+
+def replication_lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    """What a global database pays to bring the writes of its primary to the other regions."""
+    price_key = "aurora.global_database.replicated_write"
+    yield from by_use.lines(
+        resource,
+        context,
+        ("Writes replicated (global database)", "writes", "replicated_writes_per_month", price_key),
+        ("Data replicated (other region)", "GB", "replicated_gb_per_month", "transfer.inter_region"),
+    )
+
+
+def global_cluster(cluster: Resource, context: Context) -> Resource | None:
+    """The global database of the assembly that `cluster` is a part of, whose line its replication is."""
+    named = cluster.properties.get("GlobalClusterIdentifier")
+    found = context.target(cluster, named)
+    if found is not None and found.type == _GLOBAL:
+        return found
+    return context.once(_by_name).get(named) if isinstance(named, str) else None
+
+
+def _by_name(context: Context) -> dict[str, Resource]:
+    """The global databases by the names that their templates give them, as a stack elsewhere writes them."""
+    every = context.all_of(_GLOBAL)
+    return {str(each.properties["GlobalClusterIdentifier"]): each for each in every if _is_named(each)}
+
+
+def _is_named(found: Resource) -> bool:
+    return isinstance(found.properties.get("GlobalClusterIdentifier"), str)
 
 
 def member_lines(resource: Resource, context: Context) -> Iterator[CostLine]:

@@ -282,25 +282,45 @@ def capacity_of_fixed(assembly: Assembly) -> Callable[[int], list[Checked]]:
 
 
 def first_to_break(
-    limits_at: Callable[[int], list[Checked]], *, start: int = 1, factor: int = 10, most: int = MOST_USERS
+    limits_at: Callable[[int], list[Checked]],
+    *,
+    start: int = 1,
+    factor: int = 10,
+    most: int = MOST_USERS,
+    also: Iterable[int] = (),
 ) -> Break:
     """The smallest number of users, to within 1 %, at which some load is over its quota.
 
-    Goes up from `start` by `factor`, then halves the bracket (geometrically). Of several limits that give
-    way at that size, the one with the least headroom is named. What has to be raised already for `start` with no
-    traffic is a prerequisite, which the search leaves out at every size.
+    Goes up from `start` by `factor`, and over the sizes `also` as it passes them, then halves the bracket
+    (geometrically). Of several limits that give way at that size, the one with the least headroom is named. What has
+    to be raised already for `start` with no traffic is a prerequisite, which the search leaves out at every size.
+
+    Where the sizing follows the load by steps, what is over may hold again at a larger size. The size that is found
+    breaks, and one at most 1 % smaller holds; what breaks and mends itself between two sizes that are looked at is
+    not seen. So `also` should be all sizes that are shown, of which none is then over below the answer.
     """
     raised = prerequisites(limits_at(start))
     without = _leaving_out(limits_at, raised)
-    below, size = 0, start
-    while not _broken(without, size):
-        if size >= most:
-            why = f"no limit that is known gives way up to {most:,} users"
-            return Break(None, None, None, why, raised)
-        below, size = size, min(size * factor, most)
+    below = 0
+    for size in _looked_at(start, factor, most, also):
+        if _broken(without, size):
+            break
+        below = size
+    else:
+        why = f"no limit that is known gives way up to {below:,} users"
+        return Break(None, None, None, why, raised)
     users = _refine(without, below, size)
-    worst = _broken(without, users)[0]
+    worst = min(_broken(without, users), key=lambda each: each.headroom)
     return Break(users, worst.resource, worst.limit, worst.why, raised, worst.advice)
+
+
+def _looked_at(start: int, factor: int, most: int, also: Iterable[int]) -> list[int]:
+    """The sizes that the search looks at, from the smallest: `start` and its multiples, and those of `also`."""
+    sizes, size = set(also), start
+    while size < most:
+        sizes.add(size)
+        size *= factor
+    return sorted({*sizes, most})
 
 
 def _leaving_out(

@@ -154,12 +154,12 @@ class Closure:
         raw = resource.raw.get("Properties") or {}
         match resource.type:
             case "AWS::IAM::Role":
-                for inline in raw.get("Policies") or []:
+                for inline in _objects(resource, raw.get("Policies")):
                     found = list(_statements(resource, inline.get("PolicyDocument")))
                     self._of_roles.setdefault(id(resource), []).extend(found)
             case "AWS::IAM::Policy" | "AWS::IAM::ManagedPolicy":
                 found = list(_statements(resource, raw.get("PolicyDocument")))
-                for role in raw.get("Roles") or []:
+                for role in _listed(raw.get("Roles")):
                     for held in self.links.mentions(resource, role):
                         self._of_roles.setdefault(id(held), []).extend(found)
             case "AWS::SQS::QueuePolicy" | "AWS::SNS::TopicPolicy" | "AWS::S3::BucketPolicy":
@@ -388,8 +388,21 @@ RULES: tuple[Callable[[Closure], Iterator[Missing]], ...] = (
 )
 
 
+def _objects(policy: Resource, value: Any) -> Iterator[dict[str, Any]]:
+    """The objects that `value` is or has, as the template writes it; of a choice those that may be taken."""
+    for each in _listed(value):
+        match each:
+            case {"Fn::If": [str(condition), if_true, if_false]}:
+                holds = policy.stack.condition(condition)
+                yield from _objects(policy, if_true if holds is not False else None)
+                yield from _objects(policy, if_false if holds is not True else None)
+            case dict():
+                yield each
+
+
 def _statements(policy: Resource, document: Any) -> Iterator[Statement]:
-    for statement in _listed((document or {}).get("Statement")):
+    written = (each.get("Statement") for each in _objects(policy, document))
+    for statement in (each for listed in written for each in _objects(policy, listed)):
         if statement.get("Effect") == "Allow":
             principal = statement.get("Principal")
             services = principal.get("Service") if isinstance(principal, dict) else principal

@@ -24,8 +24,4 @@ def zone_lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 def is_registered_by_ecs(service: Resource, context: Context) -> bool:
     """Whether some ECS service registers its tasks in the Cloud Map service."""
-    for found in context.all_of("AWS::ECS::Service"):
-        registries = (found.raw.get("Properties") or {}).get("ServiceRegistries")
-        if any(named is service for named in context.links.mentions(found, registries)):
-            return True
-    return False
+    return bool(context.mentioning(service, "AWS::ECS::Service", "ServiceRegistries"))

@@ -8,12 +8,17 @@ from workbench.review.room import Context
 
 def is_behind_cloudfront(resource: Resource, context: Context) -> bool:
     """True when an origin of some distribution of the assembly is `resource`."""
-    for distribution in context.assembly.resources:
-        if distribution.type == "AWS::CloudFront::Distribution":
-            fetched = origins(distribution, context)
-            if any(origin is resource for origin in fetched):
-                return True
-    return False
+    return resource in context.once(_fetched)
+
+
+def _fetched(context: Context) -> set[Resource]:
+    """All that distributions fetch from, in whatever region it is."""
+    return {
+        origin
+        for distribution in context.assembly.resources
+        if distribution.type == "AWS::CloudFront::Distribution"
+        for origin in origins(distribution, context)
+    }
 
 
 def origins(distribution: Resource, context: Context) -> list[Resource]:

@@ -16,7 +16,7 @@ from functools import cached_property
 
 from workbench.assembly import LARGEST_FIGURE, Assembly, Resource, Stack
 from workbench.errors import MalformedAssembly, NotPriced
-from workbench.review import free_tier, registry
+from workbench.review import conditions, free_tier, registry
 from workbench.review.numbers import MONEY_STEP, MOST_DOLLARS, plain, shown, tidy
 from workbench.review.prices import HOME, Price, PriceBook, known_regions
 from workbench.review.room import Context, CostLine, is_declared
@@ -207,13 +207,26 @@ def declared(assembly: Assembly) -> dict[str, object]:
 
 def declared_users(assembly: Assembly) -> int | None:
     """The users that the assembly is made for; None where it doesn't say. Raises `MalformedAssembly`."""
-    users = declared(assembly).get("users")
+    said = [(stack.template_file, _users(stack)) for stack in assembly.stacks]
+    known = [(file, users) for file, users in said if users is not None]
+    for file, users in known[1:]:
+        if users != known[0][1]:
+            raise MalformedAssembly(
+                f"{file}: Metadata.Workload.users is {users}, and {known[0][0].name} says {known[0][1]}; declare the "
+                "traffic of all stacks for the same users"
+            )
+    return known[0][1] if known else None
+
+
+def _users(stack: Stack) -> int | None:
+    said = stack.metadata.get("Workload")
+    users = said.get("users") if isinstance(said, dict) else None
     if users is None:
         return None
     if isinstance(users, bool) or not isinstance(users, int) or not 1 <= users <= LARGEST_FIGURE:
-        file = _speaking(assembly)[0].template_file
         raise MalformedAssembly(
-            f"{file}: Metadata.Workload.users must be a whole number, at least 1 and at most 10^18; got {users!r}"
+            f"{stack.template_file}: Metadata.Workload.users must be a whole number, at least 1 and at most 10^18; "
+            f"got {users!r}"
         )
     return users
 
@@ -230,9 +243,10 @@ class _Ledger:
             place = region or resource.stack.region
             try:
                 price = books(place)[line.price_key]
-            except NotPriced:
+            except NotPriced as problem:
                 if place == HOME:
-                    raise
+                    where = f"{resource.stack.name}/{resource.logical_id} ({resource.type})"
+                    raise NotPriced(f"{where}: {line.component}: {problem}") from None
                 why = f"{line.component}: the price {line.price_key!r} is not known in {place}"
                 self.unpriced.append(Unpriced(self._context.name_of(resource), resource.type, why))
                 continue
@@ -332,6 +346,7 @@ def _unpriced(assembly: Assembly, context: Context) -> Iterator[Unpriced]:
 
 
 def _warnings(assembly: Assembly, context: Context) -> Iterator[str]:
+    yield from conditions.notes(assembly, context)
     for resource in assembly.resources:
         room = context.rooms.get(resource.type)
         if room is not None:

@@ -16,14 +16,16 @@ from typing import Literal
 
 from workbench.assembly import Assembly, Resource
 from workbench.errors import NotPriced
-from workbench.review import registry
+from workbench.review import conditions, registry
 from workbench.review.free import Free
 from workbench.review.numbers import plain
 from workbench.review.prices import GRADES, HOME, MEMORY, Price, PriceBook, known_regions
 from workbench.review.room import NOT_DECLARED, Context, CostLine, Room, is_declared
 from workbench.review.unpriced import UNPRICED, macro_type, why_unpriced
 
-State = Literal["priced", "free", "usage zero", "usage undeclared", "not priced", "refused", "unknown"]
+State = Literal[
+    "priced", "free", "usage zero", "usage undeclared", "not priced", "refused", "unknown", "left out"
+]
 TypeClass = Literal[
     "free", "pays by existing", "pays by use", "pays by both", "not priced", "a macro", "unknown"
 ]
@@ -43,7 +45,8 @@ class Covered:
     """One resource and what a bill makes of it.
 
     `why` is the reason of what is free, not priced, refused or unknown; otherwise what is counted, and which usage
-    nobody declared. `refused` and `unknown` stop a bill; the others don't.
+    nobody declared. `refused` and `unknown` stop a bill; the others don't. What is `left out` has a condition that is
+    false with the values that the template gives.
     """
 
     resource: str
@@ -60,7 +63,13 @@ def coverage(assembly: Assembly, region: str | None = None) -> tuple[Covered, ..
     """
     context = Context(assembly, registry.rooms(), Decimal(1))
     book = None if region is None else PriceBook.load(region)
-    return tuple(_covered(resource, context, book) for resource in assembly.resources)
+    counted = (_covered(resource, context, book) for resource in assembly.resources)
+    return *counted, *(_left_out(each, context) for each in conditions.left_out(assembly))
+
+
+def _left_out(resource: Resource, context: Context) -> Covered:
+    why = f"its condition {resource.condition} is false, with the values that the template gives"
+    return Covered(context.name_of(resource), resource.type, "left out", why)
 
 
 def _covered(resource: Resource, context: Context, book: PriceBook | None) -> Covered:
@@ -68,6 +77,8 @@ def _covered(resource: Resource, context: Context, book: PriceBook | None) -> Co
         state, why = _state(resource, context, book)
     except NotPriced as problem:
         state, why = "refused", str(problem)
+    if conditions.is_uncertain(resource):
+        why += f"; only deployment knows whether it is there (condition {resource.condition})"
     return Covered(context.name_of(resource), resource.type, state, why)
 
 

@@ -185,7 +185,7 @@ def remains(resource: Resource, standing: Standing) -> Iterator[Rest]:
         yield from _kept(resource, standing)
         return
     if policy == SNAPSHOT:
-        yield _snapshot(resource, standing.full, _why_snapshot(resource))
+        yield from or_unknown(resource, partial(_snapshot, resource, standing.full))
     for kept_besides in _BESIDES.get(resource.type, ()):
         yield from or_unknown(resource, partial(kept_besides, resource, standing.full))
 
@@ -194,9 +194,11 @@ def or_unknown(resource: Resource, find: Callable[[], Iterable[Rest]]) -> list[R
     """What `find` finds; where a property is not of the shape that it expects, that this is not known."""
     try:
         return list(find())
+    except NotPriced as problem:
+        why = str(problem)
     except UNEXPECTED as problem:
         why = f"a property is known only at deployment, or not as CloudFormation writes it ({problem})"
-        return [Rest(resource, "", why, "look for what is left of it", not_priced="what is left is not known")]
+    return [Rest(resource, "", why, "look for what is left of it", not_priced="what is left is not known")]
 
 
 def _kept(resource: Resource, standing: Standing) -> Iterator[Rest]:
@@ -272,14 +274,15 @@ def _why_snapshot(resource: Resource) -> str:
     return "DeletionPolicy is Snapshot"
 
 
-def _snapshot(resource: Resource, context: Context, why: str) -> Rest:
-    _, command = _SNAPSHOTS[resource.type]
+def _snapshot(resource: Resource, context: Context) -> Iterator[Rest]:
+    why, (_, command) = _why_snapshot(resource), _SNAPSHOTS[resource.type]
     key = _backup_price(resource)
     if key is None:
         unknown = f"no price of a snapshot of {resource.type} is in the price book"
-        return Rest(resource, "final snapshot", why, command, not_priced=unknown)
+        yield Rest(resource, "final snapshot", why, command, not_priced=unknown)
+        return
     line = CostLine("Snapshots", "GB-months", _size(resource, context), key)
-    return Rest(resource, "final snapshot", why, command, (line,))
+    yield Rest(resource, "final snapshot", why, command, (line,))
 
 
 def _backup_price(resource: Resource) -> str | None:

@@ -2,7 +2,8 @@
 
 The cluster pays for data, input and output, backups beyond its size, and for the capacity of serverless members,
 each of which scales between the same bounds. I/O-optimised storage pays more for hours and data and nothing for I/O.
-Surplus CPU credits of the T classes are not counted. Facts: https://aws.amazon.com/documentdb/pricing/ and
+Logs that are exported go to a log group that no template shows. Of the surplus CPU credits of the T classes those of
+DocumentDB are in the price book, and those of Neptune are not. Facts: https://aws.amazon.com/documentdb/pricing/ and
 https://aws.amazon.com/neptune/pricing/
 """
 
@@ -13,25 +14,34 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review import by_use, rds, zones
+from workbench.review import by_use, machines, rds, service_logs, zones
 from workbench.review.floor import HOURS, grown
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Usage, number, one_of, refuse
 from workbench.workload import Figure
 
 SERVERLESS = "db.serverless"
+_NAMES = {"docdb": "DocumentDB", "neptune": "Neptune"}
 _KINDS = {"standard": "standard", "iopt1": "io_optimized"}
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`prices` begins the price keys; `scaling` is the property with the bounds of serverless members, in `unit`."""
+    """`prices` begins the price keys, and the names of log groups behind `/aws/`.
+
+    `scaling` is the property with the bounds of serverless members, in `unit`.
+    """
 
     prices: str
     cluster: str
     member: str
     scaling: str
     unit: str
+
+    @property
+    def global_cluster(self) -> str:
+        """The type of what joins clusters of several regions, which has no price."""
+        return self.cluster.replace("DBCluster", "GlobalCluster")
 
     @property
     def average_key(self) -> str:
@@ -48,6 +58,7 @@ class Engine:
             self.average_key: Usage(
                 f"{self.unit}s", "capacity of all serverless members together, averaged over the month"
             ),
+            **service_logs.USAGE,
         }
 
 
@@ -65,18 +76,13 @@ def _kind(cluster: Resource) -> str:
 
 
 def _serverless(cluster: Resource, context: Context, engine: Engine) -> list[Resource]:
-    return [
-        each
-        for each in context.all_of(engine.member)
-        if context.target(each, each.properties.get("DBClusterIdentifier")) is cluster
-        and rds.machine_class(each) == SERVERLESS
-    ]
+    members = context.pointing_at(cluster, engine.member, "DBClusterIdentifier")
+    return [each for each in members if rds.machine_class(each) == SERVERLESS]
 
 
 def cluster_lines(cluster: Resource, context: Context, engine: Engine) -> Iterator[CostLine]:
     """What the cluster itself pays."""
-    if cluster.properties.get("GlobalClusterIdentifier"):
-        raise refuse(cluster, "GlobalClusterIdentifier pays for what goes between regions")
+    _check_regions(cluster, context, engine)
     kind, prices = _kind(cluster), engine.prices
     suffix = "" if kind == "standard" else ".io_optimized"
     words = kind.replace("_", "-")
@@ -90,6 +96,17 @@ def cluster_lines(cluster: Resource, context: Context, engine: Engine) -> Iterat
     yield from by_use.lines(cluster, context, ("Backups", "GB-months", "backup_gb", f"{prices}.backup"))
     yield from _capacity(cluster, context, engine, kind)
     yield from rds.master_secret(cluster)
+    if cluster.properties.get("EnableCloudwatchLogsExports"):
+        group = service_logs.beginning(f"/aws/{prices}/{{}}/", cluster.properties.get("DBClusterIdentifier"))
+        yield from service_logs.lines(cluster, context, _NAMES[prices], group=group)
+
+
+def _check_regions(cluster: Resource, context: Context, engine: Engine) -> None:
+    """Refuse a cluster that others elsewhere follow, unless what joins them is here, and listed as not priced."""
+    named = cluster.properties.get("GlobalClusterIdentifier")
+    joined = context.target(cluster, named)
+    if named and (joined is None or joined.type != engine.global_cluster):
+        raise refuse(cluster, "GlobalClusterIdentifier pays for what goes between regions")
 
 
 def _capacity(cluster: Resource, context: Context, engine: Engine, kind: str) -> Iterator[CostLine]:
@@ -112,6 +129,17 @@ def _capacity(cluster: Resource, context: Context, engine: Engine, kind: str) ->
     )
 
 
+def member_warnings(member: Resource, context: Context, engine: Engine) -> Iterator[str]:
+    """Where Graviton does the same for less."""
+    cluster, machine = (
+        context.target(member, member.properties.get("DBClusterIdentifier")),
+        rds.machine_class(member),
+    )
+    if cluster is not None and machine != SERVERLESS:
+        prices = f"{engine.prices}.{_kind(cluster)}.{{}}"
+        yield from machines.graviton_warnings(member, context, machine, prices)
+
+
 def member_lines(member: Resource, context: Context, engine: Engine) -> Iterator[CostLine]:
     """The hours of one member. Raises `NotPriced` where its cluster is in another assembly."""
     cluster = context.target(member, member.properties.get("DBClusterIdentifier"))
@@ -121,3 +149,4 @@ def member_lines(member: Resource, context: Context, engine: Engine) -> Iterator
     if machine != SERVERLESS:
         price_key = f"{engine.prices}.{_kind(cluster)}.{machine}"
         yield from rds.hours_of_all(zones.always(1, "instance"), machine, price_key)
+    yield from rds.public_address(member)

@@ -19,10 +19,11 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import kms
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.prices import PriceBook
-from workbench.review.room import Context, CostLine, Limit, Usage, is_declared, one_of
+from workbench.review.room import Context, CostLine, Limit, Usage, is_declared, one_of, refuse
 from workbench.workload import SECONDS_PER_MONTH, Figure
 
 # The utilisation that scaling aims at where nobody says: the default of the console and of the CDK. AWS advises it.
@@ -61,6 +62,12 @@ _WORDS = {"": "", "_ia": ", infrequent access"}
 def suffix_of(resource: Resource, table_class: Any) -> str:
     """The end of the price keys of a table class: nothing, or `_ia`."""
     return _SUFFIXES[one_of(resource, table_class or "STANDARD", "TableClass", tuple(_SUFFIXES))]
+
+
+def refuse_extras(resource: Resource) -> None:
+    """Refuse the settings that add lines which nothing counts."""
+    if resource.properties.get("VectorIndexes"):
+        raise refuse(resource, "VectorIndexes have a price of their own")
 
 
 def request_lines(
@@ -107,7 +114,7 @@ def storage_lines(
     yield CostLine(f"Stored data{label}", "GB-months", stored, f"dynamodb.storage{suffix}")
     label = f" ({where.removeprefix(', ')})" if where else ""
     recovery = settings.get("PointInTimeRecoverySpecification") or {}
-    if recovery.get("PointInTimeRecoveryEnabled"):
+    if is_true(recovery.get("PointInTimeRecoveryEnabled")):
         yield CostLine(f"Point-in-time recovery{label}", "GB-months", stored, "dynamodb.backup.pitr")
     rules = _insight_rules(resource, settings)
     if rules:
@@ -127,7 +134,7 @@ def _insight_rules(resource: Resource, settings: Mapping[str, Any]) -> int:
 
 def _rules_of(settings: Mapping[str, Any], keys: list[Any]) -> int:
     insights = settings.get("ContributorInsightsSpecification") or {}
-    if insights.get("Enabled") is not True:
+    if not is_true(insights.get("Enabled")):
         return 0
     a_key = 1 if insights.get("Mode") == "THROTTLED_KEYS" else 2
     return a_key * max(1, len(keys))
@@ -147,7 +154,7 @@ def side_lines(
         streams = constant(captures, f"{captures} {'stream' if captures == 1 else 'streams'}")
         units = context.derive(resource, "captured_units_per_month", by=lambda units: units * streams)
         yield CostLine("Changes captured (Kinesis)", "change units", units, "dynamodb.kinesis_cdc")
-    if encryption.get("SSEEnabled") is True:
+    if is_true(encryption.get("SSEEnabled")):
         asked = context.derive(
             resource, "write_units_per_month", "read_units_per_month", by=lambda one, other: one + other
         )
@@ -163,9 +170,7 @@ def _is_read_by_nobody_known(resource: Resource, context: Context) -> bool:
         or len(resource.properties.get("Replicas") or []) > 1
     ):
         return False
-    mappings = context.all_of("AWS::Lambda::EventSourceMapping")
-    sources = [context.target(each, each.properties.get("EventSourceArn")) for each in mappings]
-    return not any(each is resource for each in sources)
+    return not context.pointing_at(resource, "AWS::Lambda::EventSourceMapping", "EventSourceArn")
 
 
 def average_capacity(resource: Resource, context: Context, kind: str, percent: Decimal) -> Figure:

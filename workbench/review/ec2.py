@@ -18,7 +18,8 @@ from typing import Any
 
 from workbench.assembly import Resource, Stack, Unresolved
 from workbench.review import machines, zones
-from workbench.review.floor import HOURS, Grown, at_peak
+from workbench.review.by_use import is_true
+from workbench.review.floor import HOURS, Grown, at_peak, held_at_peak
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.prices import PriceBook
 from workbench.review.room import Context, CostLine, Limit, Usage, number, one_of, refuse, sum_declared, text
@@ -108,14 +109,14 @@ def machine(holder: Resource, settings: Mapping[str, Any]) -> Machine:
     _refuse_special(holder, settings)
     kind = text(holder, settings.get("InstanceType"), "InstanceType")
     monitoring = settings.get("Monitoring")
-    detailed = monitoring is True or (isinstance(monitoring, dict) and monitoring.get("Enabled") is True)
+    detailed = is_true(monitoring) or (isinstance(monitoring, dict) and is_true(monitoring.get("Enabled")))
     interfaces = settings.get("NetworkInterfaces") or []
     asked = [each["AssociatePublicIpAddress"] for each in interfaces if "AssociatePublicIpAddress" in each]
     return Machine(
         kind,
         tuple(_volumes(holder, settings)),
         detailed,
-        any(each is True for each in asked) if asked else None,
+        any(is_true(each) for each in asked) if asked else None,
         tuple(each["SubnetId"] for each in interfaces if each.get("SubnetId")),
         is_spot=(settings.get("InstanceMarketOptions") or {}).get("MarketType") == "spot",
     )
@@ -129,6 +130,12 @@ def _refuse_special(holder: Resource, settings: Mapping[str, Any]) -> None:
     placement = settings.get("Placement") or {}
     if (settings.get("Tenancy") or placement.get("Tenancy") or "default") != "default":
         raise refuse(holder, "its tenancy is dedicated")
+    for name in ("HostId", "HostResourceGroupArn"):
+        if settings.get(name) or placement.get(name):
+            raise refuse(holder, f"{name} places it on a dedicated host, which pays by itself")
+    for name in ("ElasticGpuSpecifications", "ElasticInferenceAccelerators"):
+        if settings.get(name):
+            raise refuse(holder, f"{name} have a price of their own")
     image = _image(holder, settings.get("ImageId"))
     if _PAID_IMAGES.search(image):
         raise refuse(
@@ -139,7 +146,10 @@ def _refuse_special(holder: Resource, settings: Mapping[str, Any]) -> None:
 def _image(holder: Resource, value: Any) -> str:
     """The image, or the name of the public parameter that tells it."""
     if isinstance(value, Unresolved):
-        parameter = json.loads(value.text).get("Ref")
+        written = json.loads(value.text)
+        if not isinstance(written, dict):
+            return str(written)
+        parameter = written.get("Ref")
         stack = value.stack if isinstance(value.stack, Stack) else holder.stack
         declared = stack.template.get("Parameters", {}).get(parameter) or {}
         return str(declared.get("Default", value))
@@ -207,7 +217,7 @@ def _places(resource: Resource, each: Machine) -> Iterator[Any]:
 
 def _gives_addresses(resource: Resource, context: Context, place: Any) -> bool:
     subnet = context.target(resource, place)
-    return subnet is not None and subnet.properties.get("MapPublicIpOnLaunch") is True
+    return subnet is not None and is_true(subnet.properties.get("MapPublicIpOnLaunch"))
 
 
 def machine_warnings(
@@ -328,8 +338,12 @@ def _group(resource: Resource, context: Context) -> Figure:
     return at_peak(context, resource, "requests_per_second_per_instance", *bounds(resource))
 
 
-def _nodes(resource: Resource, _context: Context) -> Figure:
-    return bounds(resource)[1]
+def _nodes(resource: Resource, context: Context) -> Figure:
+    """As many as the pods of the busiest time need; the most, where nobody says how many those are."""
+    least, most = bounds(resource)
+    each = machines.pods(resource, nodes_machine(resource, context).type)
+    peak = context.declared(resource, "peak_pods")
+    return held_at_peak(peak, each, least, most)
 
 
 def _processors(resource: Resource, each: Machine) -> Figure:

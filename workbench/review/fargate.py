@@ -55,20 +55,37 @@ def defined(definition: Resource) -> Task:
     )
 
 
-def is_fargate(service: Resource) -> bool:
+def is_fargate(service: Resource, context: Context) -> bool:
     """Whether Fargate runs it, rather than instances, which pay by themselves."""
-    on_fargate = _providers(service) & {"FARGATE", "FARGATE_SPOT"}
+    on_fargate = _providers(service, context) & {"FARGATE", "FARGATE_SPOT"}
     return bool(on_fargate) or service.properties.get("LaunchType") == "FARGATE"
 
 
-def uses_spot(service: Resource) -> bool:
+def uses_spot(service: Resource, context: Context) -> bool:
     """Whether some of its tasks are on Fargate Spot, whose price moves below that on demand."""
-    return "FARGATE_SPOT" in _providers(service)
+    return "FARGATE_SPOT" in _providers(service, context)
 
 
-def _providers(service: Resource) -> set[str]:
-    strategy: list[dict[str, Any]] = service.properties.get("CapacityProviderStrategy") or []
-    return {str(each.get("CapacityProvider")) for each in strategy}
+def is_all_spot(service: Resource, context: Context) -> bool:
+    """Whether all of its tasks are on Fargate Spot."""
+    return _providers(service, context) == {"FARGATE_SPOT"}
+
+
+def _providers(service: Resource, context: Context) -> set[str]:
+    """What runs its tasks; that of its cluster where it names neither providers nor a launch type."""
+    strategy = service.properties.get("CapacityProviderStrategy")
+    if not strategy and service.properties.get("LaunchType") is None:
+        strategy = _default_of(context.target(service, service.properties.get("Cluster")), context)
+    return {str(each.get("CapacityProvider")) for each in strategy or []}
+
+
+def _default_of(cluster: Resource | None, context: Context) -> list[dict[str, Any]]:
+    """The strategy of a cluster, in itself or beside it; empty where no cluster of the assembly has one."""
+    if cluster is None:
+        return []
+    kind, name = "AWS::ECS::ClusterCapacityProviderAssociations", "DefaultCapacityProviderStrategy"
+    holders = [cluster, *context.pointing_at(cluster, kind, "Cluster")]
+    return [each for holder in holders for each in holder.properties.get(name) or []]
 
 
 def graviton_saving(task: Task) -> Decimal:
@@ -84,11 +101,9 @@ def graviton_saving(task: Task) -> Decimal:
 
 def bounds(service: Resource, context: Context) -> tuple[Figure, Figure]:
     """The least and the most tasks: those of its scaling, or DesiredCount where it doesn't scale."""
-    for target in context.all_of("AWS::ApplicationAutoScaling::ScalableTarget"):
+    for target in context.mentioning(service, "AWS::ApplicationAutoScaling::ScalableTarget", "ResourceId"):
         settings = target.properties
-        raw = (target.raw.get("Properties") or {}).get("ResourceId")
-        scales_tasks = settings.get("ScalableDimension") == "ecs:service:DesiredCount"
-        if scales_tasks and service in context.links.mentions(target, raw):
+        if settings.get("ScalableDimension") == "ecs:service:DesiredCount":
             least = number(target, settings.get("MinCapacity"), "MinCapacity")
             most = number(target, settings.get("MaxCapacity"), "MaxCapacity")
             return (

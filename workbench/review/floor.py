@@ -64,7 +64,11 @@ def times(count: Figure, each: Figure) -> Figure:
 
 def at_peak(context: Context, resource: Resource, each_key: str, least: Figure, most: Figure) -> Figure:
     """How many run in the busiest second: what it needs where that is declared, and otherwise the most."""
-    peak, each = context.declared(resource, _PEAK), context.declared(resource, each_key)
+    return held_at_peak(context.declared(resource, _PEAK), context.declared(resource, each_key), least, most)
+
+
+def held_at_peak(peak: Figure | None, each: Figure | None, least: Figure, most: Figure) -> Figure:
+    """How many run where `peak` is asked and one bears `each`; the most, where either isn't known."""
     if peak is None or each is None or not each.value:
         return most
     needed = (peak / each).value.to_integral_value(rounding="ROUND_CEILING")

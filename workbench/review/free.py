@@ -1,7 +1,7 @@
 """What costs nothing by itself, and why. A type with a `*` stands for all that begin so.
 
 `unless` names the properties that make it cost something after all, each with the values that don't; with
-one of them set to anything else the review refuses.
+one of them set to anything else, `false` aside, the review refuses. `Settings.Enabled` is one within another.
 """
 
 from __future__ import annotations
@@ -60,11 +60,10 @@ FREE: dict[str, Free] = {
     "AWS::SNS::TopicPolicy": Free("a policy"),
     "AWS::SNS::TopicInlinePolicy": Free("a policy"),
     "AWS::S3::BucketPolicy": Free("a policy"),
-    "AWS::Logs::MetricFilter": Free("filters are free; the alarm on the metric pays"),
     "AWS::Logs::ResourcePolicy": Free("a policy"),
     "AWS::Logs::LogStream": Free("the log group pays"),
     "AWS::Logs::QueryDefinition": Free("a saved query; running it pays by what it scans"),
-    "AWS::XRay::Group": Free("a filter on traces"),
+    "AWS::XRay::Group": Free("a filter on traces", unless={"InsightsConfiguration.InsightsEnabled": ()}),
     "AWS::KMS::Alias": Free("a name for a key"),
     "AWS::CertificateManager::Certificate": Free(
         "public certificates are free",
@@ -106,9 +105,8 @@ FREE: dict[str, Free] = {
     "AWS::ElasticLoadBalancingV2::Listener": Free(_BALANCER_PAYS),
     "AWS::ElasticLoadBalancingV2::ListenerCertificate": Free(_BALANCER_PAYS),
     "AWS::ElasticLoadBalancingV2::ListenerRule": Free(_BALANCER_PAYS),
-    "AWS::ElasticLoadBalancingV2::TargetGroup": Free(_BALANCER_PAYS),
+    "AWS::ElasticLoadBalancingV2::TargetGroup": Free(_BALANCER_PAYS, unless={"TargetControlPort": ()}),
     "AWS::EKS::AccessEntry": Free("who may use the cluster"),
-    "AWS::EKS::Addon": Free("those of AWS are free; what they run is on the nodes"),
     "AWS::EKS::PodIdentityAssociation": Free("a role for pods"),
     "AWS::ECS::CapacityProvider": Free(
         "scaling is free; what it adds pays", unless={"ManagedInstancesProvider": ()}
@@ -137,7 +135,6 @@ FREE: dict[str, Free] = {
     "AWS::SecretsManager::RotationSchedule": Free("the function that rotates pays, and each of its requests"),
     "AWS::SecretsManager::SecretTargetAttachment": Free("part of the secret"),
     "AWS::CloudFront::VpcOrigin": Free("access to an origin"),
-    "AWS::WAFv2::LoggingConfiguration": Free("what receives the logs pays"),
     "AWS::ResourceGroups::Group": Free("a list of resources"),
     "AWS::Budgets::Budget": Free("a budget without actions is free"),
     "AWS::EC2::CarrierGateway": Free(_NETWORK),
@@ -159,7 +156,7 @@ FREE: dict[str, Free] = {
     "AWS::EC2::VPNGatewayRoutePropagation": Free(_NETWORK),
     "AWS::EC2::ClientVpnAuthorizationRule": Free("the endpoint and its associations pay"),
     "AWS::EC2::ClientVpnRoute": Free("the endpoint and its associations pay"),
-    "AWS::EC2::TransitGateway": Free("its attachments pay"),
+    "AWS::EC2::TransitGateway": Free("its attachments pay", unless={"EncryptionSupport": ("disable",)}),
     "AWS::EC2::TransitGatewayMeteringPolicy": Free("its attachments pay"),
     "AWS::EC2::TransitGatewayMeteringPolicyEntry": Free("its attachments pay"),
     "AWS::EC2::TransitGatewayMulticastDomain": Free("its attachments pay"),
@@ -176,11 +173,12 @@ FREE: dict[str, Free] = {
     "AWS::EC2::TrafficMirrorFilter": Free("the session pays"),
     "AWS::EC2::TrafficMirrorFilterRule": Free("the session pays"),
     "AWS::EC2::TrafficMirrorTarget": Free("the session pays"),
-    "AWS::EC2::VPCEndpointService": Free("those who connect to it pay, and its load balancer"),
+    "AWS::EC2::VPCEndpointService": Free(
+        "those who connect to it pay, and its load balancer", unless={"ContributorInsightsEnabled": ()}
+    ),
     "AWS::EC2::VPCEndpointConnectionNotification": Free("who may connect, and who is told"),
     "AWS::EC2::VPCEndpointServicePermissions": Free("who may connect, and who is told"),
     "AWS::EC2::IPAMAllocation": Free("the address manager pays, by the addresses in use"),
-    "AWS::EC2::IPAMPool": Free("the address manager pays, by the addresses in use"),
     "AWS::EC2::IPAMPoolCidr": Free("the address manager pays, by the addresses in use"),
     "AWS::EC2::IPAMResourceDiscovery": Free("the address manager pays, by the addresses in use"),
     "AWS::EC2::IPAMResourceDiscoveryAssociation": Free("the address manager pays, by the addresses in use"),
@@ -195,7 +193,13 @@ FREE: dict[str, Free] = {
     "AWS::EC2::VPCBlockPublicAccessExclusion": Free("a setting of the account"),
     "AWS::EC2::VPCBlockPublicAccessOptions": Free("a setting of the account"),
     "AWS::EC2::VerifiedAccessGroup": Free("its endpoints pay"),
-    "AWS::EC2::VerifiedAccessInstance": Free("its endpoints pay"),
+    "AWS::EC2::VerifiedAccessInstance": Free(
+        "its endpoints pay, and a log group for its logs",
+        unless={
+            "LoggingConfigurations.S3.Enabled": (),
+            "LoggingConfigurations.KinesisDataFirehose.Enabled": (),
+        },
+    ),
     "AWS::EC2::VerifiedAccessTrustProvider": Free("its endpoints pay"),
     "AWS::EC2::NetworkInsightsAccessScope": Free("its analyses pay"),
     "AWS::EC2::NetworkInsightsPath": Free("its analyses pay"),
@@ -559,7 +563,9 @@ FREE: dict[str, Free] = {
     "AWS::AppSync::Resolver": Free("the API's operations pay"),
     "AWS::AppSync::SourceApiAssociation": Free("the API's operations pay"),
     "AWS::AppSync::Type": Free("the API's operations pay"),
-    "AWS::SES::ConfigurationSetEventDestination": Free("what receives the events pays"),
+    "AWS::SES::ConfigurationSetEventDestination": Free(
+        "what receives the events pays", unless={"EventDestination.CloudWatchDestination": ()}
+    ),
     "AWS::SES::ContactList": Free("the emails pay"),
     "AWS::SES::CustomVerificationEmailTemplate": Free("the emails pay"),
     "AWS::SES::ReceiptFilter": Free("the emails pay"),
@@ -669,7 +675,6 @@ FREE: dict[str, Free] = {
     ),
     "AWS::Cognito::IdentityPoolPrincipalTag": Free("who gets which role"),
     "AWS::Cognito::IdentityPoolRoleAttachment": Free("who gets which role"),
-    "AWS::Cognito::LogDeliveryConfiguration": Free("what receives the logs pays"),
     "AWS::Cognito::Terms": Free("the pool's users pay"),
     "AWS::Cognito::UserPoolRiskConfigurationAttachment": Free("the pool's users pay"),
     "AWS::Cognito::UserPoolUICustomizationAttachment": Free("the pool's users pay"),
@@ -686,12 +691,13 @@ FREE: dict[str, Free] = {
     "AWS::IoT::ProvisioningTemplate": Free("what devices are and may do; their messages pay"),
     "AWS::IoT::RoleAlias": Free("what devices are and may do; their messages pay"),
     "AWS::IoT::Thing": Free("what devices are and may do; their messages pay"),
-    "AWS::IoT::ThingGroup": Free("what devices are and may do; their messages pay"),
+    "AWS::IoT::ThingGroup": Free(
+        "what devices are and may do; their messages pay", unless={"QueryString": ()}
+    ),
     "AWS::IoT::ThingPrincipalAttachment": Free("what devices are and may do; their messages pay"),
     "AWS::IoT::ThingType": Free("what devices are and may do; their messages pay"),
     "AWS::IoT::JobTemplate": Free("the jobs made from it pay"),
-    "AWS::IoT::Logging": Free("what receives the logs pays"),
-    "AWS::IoT::ResourceSpecificLogging": Free("what receives the logs pays"),
+    "AWS::IoT::ResourceSpecificLogging": Free("the logs pay where AWS::IoT::Logging turns them on"),
     "AWS::IoT::TopicRuleDestination": Free("the rule pays"),
     "AWS::Location::TrackerConsumer": Free("the tracker and the collection pay"),
     "AWS::VerifiedPermissions::IdentitySource": Free("the store's requests pay"),

@@ -23,6 +23,8 @@ What makes one, and its name:
 - Amazon MQ: `/aws/amazonmq/broker/<id>/general` and `/audit`.
   https://docs.aws.amazon.com/amazon-mq/latest/developer-guide/configure-logging-monitoring-activemq.html
 - AppSync: `/aws/appsync/apis/<id>`. https://docs.aws.amazon.com/appsync/latest/devguide/monitoring.html
+- IoT, for the whole account: `AWSIotLogsV2`.
+  https://docs.aws.amazon.com/iot/latest/developerguide/cloud-watch-logs.html
 - VPC flow logs, where the group that they name is not there yet.
   https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-cwl.html
 
@@ -274,10 +276,21 @@ def _flow_log(resource: Resource, _groups: ImplicitGroups) -> Iterator[_Group]:
         yield _Group(named, "the flow log makes it, where it is not there yet")
 
 
+def _events(resource: Resource, _groups: ImplicitGroups) -> Iterator[_Group]:
+    if (resource.properties.get("EventConfig") or {}).get("LogConfig"):
+        yield _Group("/aws/appsync/apis/{}", "its LogConfig makes it", f"${{{resource.logical_id}.ApiId}}")
+
+
+def _devices(resource: Resource, _groups: ImplicitGroups) -> Iterator[_Group]:
+    if resource.properties.get("DefaultLogLevel") != "DISABLED":
+        yield _Group("AWSIotLogsV2", "IoT makes it, for all devices of the account")
+
+
 _MAKERS: dict[str, Callable[[Resource, ImplicitGroups], Iterator[_Group]]] = {
     "AWS::AmazonMQ::Broker": _broker,
     "AWS::ApiGateway::Stage": _rest_stage,
     "AWS::ApiGatewayV2::Stage": _websocket_stage,
+    "AWS::AppSync::Api": _events,
     "AWS::AppSync::GraphQLApi": _graphql,
     "AWS::CodeBuild::Project": _builds,
     "AWS::DocDB::DBCluster": _exported("/aws/docdb", "DBClusterIdentifier"),
@@ -285,6 +298,7 @@ _MAKERS: dict[str, Callable[[Resource, ImplicitGroups], Iterator[_Group]]] = {
     "AWS::ECS::Cluster": _insights,
     "AWS::ECS::TaskDefinition": _containers,
     "AWS::EKS::Cluster": _control_plane,
+    "AWS::IoT::Logging": _devices,
     "AWS::Lambda::Function": _function,
     "AWS::Neptune::DBCluster": _exported("/aws/neptune", "DBClusterIdentifier"),
     "AWS::RDS::DBCluster": _exported("/aws/rds/cluster", "DBClusterIdentifier"),

@@ -16,11 +16,16 @@ from workbench.workload import Figure
 
 def is_at_edge(function: Resource, context: Context) -> bool:
     """Whether some distribution of the assembly runs `function`, by one of its versions."""
-    return any(
-        found is function
+    return function in context.once(_at_edge)
+
+
+def _at_edge(context: Context) -> set[Resource]:
+    return {
+        found
         for distribution in context.all_of("AWS::CloudFront::Distribution")
         for _, found in _associated(distribution, context)
-    )
+        if found is not None
+    }
 
 
 def check(distribution: Resource, context: Context) -> None:

@@ -27,7 +27,9 @@ FUNCTION, VENDED = "Lambda", "vended"
 _VENDING = {
     "AWS::ApiGateway::Stage": ("AccessLogSetting",),
     "AWS::ApiGatewayV2::Stage": ("AccessLogSettings",),
+    "AWS::Cognito::LogDeliveryConfiguration": ("LogConfigurations",),
     "AWS::EC2::FlowLog": ("LogGroupName", "LogDestination"),
+    "AWS::EC2::VerifiedAccessInstance": ("LoggingConfigurations",),
     "AWS::ElastiCache::CacheCluster": ("LogDeliveryConfigurations",),
     "AWS::ElastiCache::ReplicationGroup": ("LogDeliveryConfigurations",),
     "AWS::Logs::DeliveryDestination": ("DestinationResourceArn",),

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review.numbers import dollars, plain, shown
+from workbench.review.numbers import constant, dollars, plain, shown
 from workbench.review.prices import PriceBook
 from workbench.review.room import Context, refuse
-from workbench.workload import HOURS_PER_MONTH
+from workbench.workload import HOURS_PER_MONTH, Figure
 
 _TYPE = re.compile(r"(?P<letter>[a-z]+)(?P<generation>\d+)(?P<rest>[a-z-]*)\.(?P<size>[a-z0-9-]+)")
 _BURSTABLE_CPUS = {"nano": 2, "micro": 2, "small": 2, "medium": 2, "large": 2, "xlarge": 4, "2xlarge": 8}
@@ -68,6 +68,44 @@ def memory_gib(resource: Resource, machine: str) -> Decimal:
     return Decimal(processors(resource, machine) * _GIB_PER_CPU[parts["letter"]])
 
 
+# Size → network interfaces, and IPv4 addresses of each.
+_INTERFACES = {
+    "medium": (2, 4),
+    "large": (3, 10),
+    "xlarge": (4, 15),
+    "2xlarge": (4, 15),
+    "4xlarge": (8, 30),
+    "8xlarge": (8, 30),
+    "12xlarge": (8, 30),
+    "16xlarge": (15, 50),
+}
+_BURSTABLE_INTERFACES = {
+    "nano": (2, 2),
+    "micro": (2, 2),
+    "small": (3, 4),
+    "medium": (3, 6),
+    "large": (3, 12),
+    "xlarge": (4, 15),
+    "2xlarge": (4, 15),
+}
+_PODS_OF_SMALL, _PODS_OF_LARGE, _LARGE_CPUS = 110, 250, 30
+
+
+def pods(resource: Resource, machine: str) -> Figure | None:
+    """The pods that one `machine` takes, by the addresses of its interfaces; None where they aren't known.
+
+    https://docs.aws.amazon.com/eks/latest/userguide/choosing-instance-type.html
+    """
+    kind, _, size = machine.partition(".")
+    sizes = _BURSTABLE_INTERFACES if kind.startswith("t") else _INTERFACES
+    if size not in sizes or machine == "t3a.small":  # that one has an interface less than its sisters
+        return None
+    interfaces, addresses = sizes[size]
+    ceiling = _PODS_OF_SMALL if processors(resource, machine) < _LARGE_CPUS else _PODS_OF_LARGE
+    room = min(interfaces * (addresses - 1) + 2, ceiling)
+    return constant(room, f"{room} pods a {machine}")
+
+
 def family(resource: Resource, machine: str) -> str | None:
     """The families that one quota counts together, such as `standard` or `g`; None for one that the book lacks."""
     letter = _parts(resource, machine)["letter"]
@@ -86,8 +124,10 @@ def graviton_advice(
     if "g" in parts["rest"] or own not in book:
         return None
     prefix = machine[: machine.index(parts["letter"] + parts["generation"])]
+    # One with disks, or with a faster network, serves as another such one does.
+    extras = "".join(each for each in parts["rest"] if each in "dn")
     for generation in range(int(parts["generation"]), int(parts["generation"]) + 3):
-        other = f"{prefix}{parts['letter']}{generation}g.{parts['size']}"
+        other = f"{prefix}{parts['letter']}{generation}g{extras}.{parts['size']}"
         key = price_keys.format(other)
         if key in book and book[key].tiers[0].price < book[own].tiers[0].price:
             paid, could = (book[each].tiers[0].price for each in (own, key))

@@ -11,7 +11,11 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import by_use
-from workbench.review.room import Context, CostLine, Limit, Usage
+from workbench.review.numbers import constant, shown
+from workbench.review.room import Context, CostLine, Limit, Usage, declared_only, number, setting
+from workbench.workload import Figure
+
+QUEUE, TEMPLATE = "AWS::MediaConvert::Queue", "AWS::MediaConvert::JobTemplate"
 
 USAGE = {
     "normalized_minutes_per_month": Usage(
@@ -50,13 +54,46 @@ def lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    """How many jobs run at once and are created a second, where that is declared."""
-    for key, usage, words in (
-        ("mediaconvert.concurrent_jobs", "peak_concurrent_jobs", "Jobs of the queue at once"),
-        ("mediaconvert.create_job_per_second", "peak_jobs_per_second", "Jobs created a second"),
+    """How many jobs run at once, where that is declared: of a queue those of its templates too."""
+    if resource.type == TEMPLATE and _queue_of(resource, context) is not None:
+        return
+    own = [resource, *context.pointing_at(resource, TEMPLATE, "Queue")]
+    load = declared_only(context.derive(each, "peak_concurrent_jobs") for each in own)
+    if load is None:
+        return
+    key, limit, written = "mediaconvert.concurrent_jobs", "Jobs of the queue at once", _written(resource)
+    if written is None:
+        yield context.against(key, resource, limit, load)
+    else:
+        name, source = context.name_of(resource), context.quota(key).source
+        advice = setting(name, "ConcurrentJobs (up to 500)")
+        yield Limit(name, limit, "jobs", written, load, True, source, advice)
+
+
+def limits_of_account(context: Context) -> Iterator[Limit]:
+    """What all queues of the account share, where that is declared."""
+    found = [*context.all_of(QUEUE), *context.all_of(TEMPLATE)]
+    for key, usage, limit in (
+        ("account_concurrent_jobs", "peak_concurrent_jobs", "MediaConvert jobs at once"),
+        ("create_job_per_second", "peak_jobs_per_second", "MediaConvert jobs created a second"),
     ):
-        if usage in resource.workload:
-            yield context.against(key, resource, words, context.derive(resource, usage))
+        load = declared_only(context.derive(each, usage) for each in found)
+        if load is not None:
+            yield context.against(f"mediaconvert.{key}", "account", limit, load)
+
+
+def _queue_of(template: Resource, context: Context) -> Resource | None:
+    """The queue of the assembly that a job template sends its jobs to."""
+    return context.target(template, template.properties.get("Queue"))
+
+
+def _written(resource: Resource) -> Figure | None:
+    """The jobs that a queue's template lets run at once; None where it leaves that to AWS."""
+    count = resource.properties.get("ConcurrentJobs")
+    if resource.type != QUEUE or count is None:
+        return None
+    jobs = number(resource, count, "ConcurrentJobs")
+    return constant(jobs, f"{shown(jobs)} (ConcurrentJobs)")
 
 
 def declares(resource: Resource) -> bool:

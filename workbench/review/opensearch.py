@@ -16,7 +16,7 @@ from typing import Any
 from workbench.assembly import Resource
 from workbench.review import by_use
 from workbench.review.floor import HOURS, Grown
-from workbench.review.numbers import constant, plain, shown
+from workbench.review.numbers import constant, dollars, plain, shown
 from workbench.review.prices import PriceBook
 from workbench.review.room import (
     Context,
@@ -42,9 +42,14 @@ USAGE = {
 _STORAGE_PAGE = "https://docs.aws.amazon.com/opensearch-service/latest/developerguide/bp-storage.html"
 _EXTENDED = {
     "OpenSearch": ("1.0", "1.1", "1.2", "2.3", "2.5", "2.7", "2.9"),
-    "Elasticsearch": ("1.5", "2.3", "5", "6", "7.1", "7.4", "7.7", "7.8"),
+    "Elasticsearch": (
+        *("1.5", "2.3", "5"),
+        *("6.0", "6.2", "6.3", "6.4", "6.5", "6.7"),
+        *("7.1", "7.4", "7.7", "7.8"),
+    ),
 }
 _REMOTE_BACKED = ("or1.", "or2.", "om2.", "oi2.")
+_SMALL = ("t2.", "t3.")
 _VOLUMES = ("gp3", "gp2", "io1", "standard")
 _GP3_IOPS, _GP3_MIB_PER_SECOND, _GP3_MIB_PER_SECOND_LARGE, _LARGE_GB = 3_000, 125, 250, 170
 # OpenSearch keeps a fifth of a volume for itself, at most 20 GB; Linux five percent of the rest.
@@ -151,7 +156,8 @@ def limits(resource: Resource, context: Context, cluster: Mapping[str, Any]) -> 
         advice = setting(name, "VolumeSize or InstanceCount")
         space = count * _usable(volume[1])
         yield Limit(name, "Volumes of the data nodes", "GB", space, load, True, _STORAGE_PAGE, advice)
-    yield context.against("opensearch.nodes_per_domain", resource, "Data nodes of the domain", count)
+    key = "small_nodes_per_domain" if data.type.startswith(_SMALL) else "nodes_per_domain"
+    yield context.against(f"opensearch.{key}", resource, "Data nodes of the domain", count)
 
 
 def _usable(size: Decimal) -> Figure:
@@ -164,10 +170,14 @@ def _usable(size: Decimal) -> Figure:
 
 def warnings(resource: Resource, context: Context, cluster: Mapping[str, Any]) -> Iterator[str]:
     """Where the same costs less, and what one node can't do."""
-    volume, name = _volume(resource), context.name_of(resource)
+    volume, name, data = _volume(resource), context.name_of(resource), next(nodes(resource, cluster))
     if volume is not None and volume[0] == "gp2":
         book = PriceBook.load()
-        gp2, gp3 = (plain(book[f"opensearch.storage.{kind}"].tiers[0].price) for kind in ("gp2", "gp3"))
-        yield f"{name}: gp2 costs ${gp2} a GB and gp3, which is faster, ${gp3}"
-    if next(nodes(resource, cluster)).count == 1:
+        gp2, gp3 = (book[f"opensearch.storage.{kind}"].tiers[0].price for kind in ("gp2", "gp3"))
+        gigabytes = data.count * volume[1]
+        yield (
+            f"{name}: gp2 costs ${plain(gp2)} a GB and gp3, which is faster, ${plain(gp3)}: "
+            f"{dollars((gp2 - gp3) * gigabytes)} a month less for {shown(gigabytes)} GB"
+        )
+    if data.count == 1:
         yield f"{name}: it has one data node, so its data is in one place only and replicas are never assigned"

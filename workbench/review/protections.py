@@ -18,6 +18,14 @@ Found = tuple[str, str]
 
 # Type → the property that protects it, and the command that ends that.
 _PROPERTIES = {
+    "AWS::AutoScaling::AutoScalingGroup": (
+        "DeletionProtection",
+        "aws autoscaling update-auto-scaling-group --auto-scaling-group-name NAME --deletion-protection none",
+    ),
+    "AWS::CloudTrail::EventDataStore": (
+        "TerminationProtectionEnabled",
+        "aws cloudtrail update-event-data-store --event-data-store ARN --no-termination-protection-enabled",
+    ),
     "AWS::Cognito::UserPool": (
         "DeletionProtection",
         "aws cognito-idp update-user-pool --user-pool-id ID --deletion-protection INACTIVE",
@@ -29,6 +37,10 @@ _PROPERTIES = {
     "AWS::DocDB::DBCluster": (
         "DeletionProtection",
         "aws docdb modify-db-cluster --db-cluster-identifier ID --no-deletion-protection",
+    ),
+    "AWS::DocDB::GlobalCluster": (
+        "DeletionProtection",
+        "aws docdb modify-global-cluster --global-cluster-identifier ID --no-deletion-protection",
     ),
     "AWS::DynamoDB::Table": (
         "DeletionProtectionEnabled",
@@ -42,13 +54,29 @@ _PROPERTIES = {
         "DeletionProtection",
         "aws eks update-cluster-config --name NAME --no-deletion-protection",
     ),
+    "AWS::Logs::LogGroup": (
+        "DeletionProtectionEnabled",
+        "aws logs put-log-group-deletion-protection --log-group-identifier NAME --no-deletion-protection-enabled",
+    ),
     "AWS::Neptune::DBCluster": (
         "DeletionProtection",
         "aws neptune modify-db-cluster --db-cluster-identifier ID --no-deletion-protection",
     ),
+    "AWS::Neptune::GlobalCluster": (
+        "DeletionProtection",
+        "aws neptune modify-global-cluster --global-cluster-identifier ID --no-deletion-protection",
+    ),
+    "AWS::NeptuneGraph::Graph": (
+        "DeletionProtection",
+        "aws neptune-graph update-graph --graph-identifier ID --no-deletion-protection",
+    ),
     "AWS::NetworkFirewall::Firewall": (
         "DeleteProtection",
         "aws network-firewall update-firewall-delete-protection --firewall-arn ARN --no-delete-protection",
+    ),
+    "AWS::OpenSearchServerless::Collection": (
+        "DeletionProtection",
+        "aws opensearchserverless update-collection --id ID --deletion-protection DISABLED",
     ),
     "AWS::RDS::DBCluster": (
         "DeletionProtection",
@@ -63,6 +91,8 @@ _PROPERTIES = {
         "aws rds modify-global-cluster --global-cluster-identifier ID --no-deletion-protection",
     ),
 }
+# Where nothing is said, these are protected.
+_BY_DEFAULT = ("AWS::CloudTrail::EventDataStore", "AWS::NeptuneGraph::Graph")
 _BALANCER = (
     "aws elbv2 modify-load-balancer-attributes --load-balancer-arn ARN "
     "--attributes Key=deletion_protection.enabled,Value=false"
@@ -74,7 +104,9 @@ def protections(resource: Resource) -> Iterator[Found]:
     properties = resource.properties
     if resource.type in _PROPERTIES and not _is_member(resource):
         key, command = _PROPERTIES[resource.type]
-        if _is_on(properties.get(key)):
+        if key not in properties and resource.type in _BY_DEFAULT:
+            yield f"{key} is true where nothing is said", command
+        elif _is_on(properties.get(key)):
             yield f"{key} is {_shown(properties[key])}", command
     if resource.type == "AWS::DynamoDB::GlobalTable":
         replicas = properties.get("Replicas") or []
@@ -91,7 +123,7 @@ def _is_member(resource: Resource) -> bool:
 
 
 def _is_on(value: Any) -> bool:
-    return _shown(value).lower() in ("true", "active")
+    return _shown(value).lower() in ("true", "active", "enabled", "prevent-all-deletion")
 
 
 def _shown(value: Any) -> str:

@@ -78,20 +78,16 @@ def _environments(count: Decimal) -> Figure:
 
 def _scaling(holder: Resource, context: Context) -> Resource | None:
     """The scalable target of `holder`, which names it by a reference, or its function and its own name."""
-    for target in context.all_of("AWS::ApplicationAutoScaling::ScalableTarget"):
-        if target.properties.get("ScalableDimension") != _DIMENSION:
-            continue
-        written = (target.raw.get("Properties") or {}).get("ResourceId")
-        named = context.links.mentions(target, written)
-        if any(each is holder for each in named):
-            return target
-        function = function_of(holder, context)
-        label = holder.properties.get("Name")
-        if any(each is function for each in named) and str(target.properties["ResourceId"]).endswith(
-            f":{label}"
-        ):
-            return target
-    return None
+    function, label = function_of(holder, context), f":{holder.properties.get('Name')}"
+    of_function = [] if function is None else _targets(function, context)
+    by_name = [each for each in of_function if str(each.properties["ResourceId"]).endswith(label)]
+    return next(iter([*_targets(holder, context), *by_name]), None)
+
+
+def _targets(named: Resource, context: Context) -> list[Resource]:
+    """The scalable targets of provisioned concurrency that name an alias, a version or a function."""
+    targets = context.mentioning(named, "AWS::ApplicationAutoScaling::ScalableTarget", "ResourceId")
+    return [each for each in targets if each.properties.get("ScalableDimension") == _DIMENSION]
 
 
 def split(
@@ -117,6 +113,12 @@ def split(
         invocations.value - provisioned.value, f"{invocations.formula}, without those provisioned"
     )
     return rest, provisioned
+
+
+def of_function(function: Resource, context: Context) -> Figure | None:
+    """The most environments that are kept ready of `function`; None where none are."""
+    ready = _kept_for(context).get(function)
+    return total(*ready) if ready else None
 
 
 def worked(function: Resource, context: Context, count: Figure, gigabytes: Figure) -> Figure:

@@ -11,14 +11,27 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review import machines
+from workbench.review import logs as log_groups
+from workbench.review import machines, service_logs, zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.prices import PriceBook
 from workbench.review.queueing import Station
 from workbench.review.quotas import Quota
-from workbench.review.room import Context, CostLine, Limit, Usage, each, refuse, setting, text
-from workbench.workload import Figure
+from workbench.review.room import (
+    Context,
+    CostLine,
+    Limit,
+    Usage,
+    each,
+    number,
+    one_of,
+    refuse,
+    setting,
+    text,
+)
+from workbench.workload import DAYS_PER_MONTH, Figure
 
 # Major version → the last day of standard support, the first day of the price of year 3, the last day of all.
 SUPPORT = {
@@ -50,8 +63,21 @@ def machine_class(resource: Resource) -> str:
 
 def refuse_extras(resource: Resource) -> None:
     """Refuse the settings that add lines which nothing counts."""
-    if resource.properties.get("DedicatedLogVolume"):
+    properties = resource.properties
+    if is_true(properties.get("DedicatedLogVolume")):
         raise refuse(resource, "DedicatedLogVolume has a price of its own")
+    if properties.get("AutomaticBackupReplicationRegion"):
+        raise refuse(resource, "AutomaticBackupReplicationRegion keeps backups in another region")
+    one_of(resource, properties.get("BackupTarget", "region"), "BackupTarget", ("region",))
+    one_of(resource, properties.get("EngineMode", "provisioned"), "EngineMode", ("provisioned",))
+    kind = properties.get("ClusterScalabilityType", "standard")
+    one_of(resource, kind, "ClusterScalabilityType", ("standard",))
+
+
+def public_address(resource: Resource) -> Iterator[CostLine]:
+    """The address of an instance that the internet reaches, where the template says that it does."""
+    if is_true(resource.properties.get("PubliclyAccessible")):
+        yield from zones.public_addresses(zones.always(1, "address"))
 
 
 def not_priced(resource: Resource, context: Context) -> Iterator[str]:
@@ -68,20 +94,36 @@ def not_priced(resource: Resource, context: Context) -> Iterator[str]:
         )
 
 
+_MONITORED = "monitoring_gb_per_month"
 LOGS = {
-    "log_gb_per_month": Usage(
-        "GB", "log bytes that it exports or its monitoring writes, to groups that are not in the template"
-    )
+    service_logs.KEY: Usage("GB", "log bytes that it exports, to groups that are not in the template"),
+    _MONITORED: Usage("GB", "log bytes that Enhanced Monitoring writes, where it is on", scales=False),
 }
+# Of the log group RDSOSMetrics, which RDS makes for a whole region:
+# https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/USER_Monitoring.OS.html
+_DAYS_MONITORED = 30
 
 
 def logs(resource: Resource, context: Context) -> Iterator[CostLine]:
     """What it writes to log groups that RDS makes, which no template shows."""
     properties = resource.properties
-    if properties.get("EnableCloudwatchLogsExports") or properties.get("MonitoringInterval"):
-        written = context.derive(resource, "log_gb_per_month")
-        words = "Logs written (log groups not in the template)"
-        yield CostLine(words, "GB", written, "cloudwatch.logs.ingest")
+    if properties.get("EnableCloudwatchLogsExports"):
+        yield from service_logs.lines(resource, context, "RDS", group=_group(resource))
+    if number(resource, properties.get("MonitoringInterval"), "MonitoringInterval", default=0):
+        months = constant(
+            _DAYS_MONITORED / DAYS_PER_MONTH, f"{_DAYS_MONITORED} days ÷ {shown(DAYS_PER_MONTH)}"
+        )
+        written = context.derive(resource, _MONITORED)
+        yield CostLine("Logs written (Enhanced Monitoring)", "GB", written, "cloudwatch.logs.ingest")
+        held = context.derive(resource, _MONITORED, by=lambda given: log_groups.kept(given, months))
+        yield CostLine("Logs kept (Enhanced Monitoring)", "GB-months", held, "cloudwatch.logs.storage")
+
+
+def _group(resource: Resource) -> str | None:
+    """How the names of the groups begin that its logs are exported to."""
+    if resource.type == "AWS::RDS::DBCluster":
+        return service_logs.beginning("/aws/rds/cluster/{}/", resource.properties.get("DBClusterIdentifier"))
+    return service_logs.beginning("/aws/rds/instance/{}/", resource.properties.get("DBInstanceIdentifier"))
 
 
 CREDITS = {
@@ -92,9 +134,14 @@ CREDITS = {
 
 
 def credit_lines(resource: Resource, context: Context) -> Iterator[CostLine]:
-    """Surplus CPU credits, where they are declared: instances of the T classes are always unlimited."""
+    """Surplus CPU credits, where they are declared: instances of the T classes are always unlimited.
+
+    Those of Aurora cost more, by its own pricing page, and the price book hasn't got them.
+    """
     key = "surplus_vcpu_hours_per_month"
     if key in resource.workload:
+        if resource.properties.get("DBClusterIdentifier"):
+            raise refuse(resource, f"{key} is declared on a member of an Aurora cluster")
         if not machine_class(resource).startswith("db.t"):
             raise refuse(resource, f"{key} is declared, and a {machine_class(resource)} has no CPU credits")
         surplus = context.derive(resource, key)
@@ -158,7 +205,7 @@ def processors(resource: Resource) -> Figure:
 
 def master_secret(resource: Resource) -> Iterator[CostLine]:
     """The secret that RDS makes for the master's password, which no template shows."""
-    if resource.properties.get("ManageMasterUserPassword") is True:
+    if is_true(resource.properties.get("ManageMasterUserPassword")):
         yield CostLine("Secrets (master password)", "secrets", each(1, "secret"), "secretsmanager.secret")
 
 
@@ -180,8 +227,8 @@ def connection_limit(resource: Resource, context: Context, most: Quota | None = 
         yield Limit(name, "Connections", "connections", quota, load, True, CONNECTIONS_PAGE, advice)
 
 
-def pool(resource: Resource, context: Context) -> Iterator[Station]:
-    """The connections that are open at the peak: a transaction that finds each of them busy waits for one."""
+def pool(resource: Resource, context: Context, most: Figure | None) -> Iterator[Station]:
+    """The connections that are open at the peak, up to `most`: a transaction that finds each busy waits for one."""
     if "transaction_ms" not in resource.workload:
         return
     arrivals = context.derive(resource, "peak_transactions_per_second")
@@ -189,6 +236,8 @@ def pool(resource: Resource, context: Context) -> Iterator[Station]:
     held = context.declared(resource, "peak_connections")
     if held is not None:
         open_ = constant(held.value.to_integral_value("ROUND_CEILING"), held.formula)
+        if most is not None and most.value < open_.value:
+            open_ = most
         yield Station(context.name_of(resource), "transactions", open_, arrivals, seconds)
 
 

@@ -7,6 +7,7 @@ Facts: "Control traffic to your AWS resources using security groups", "Route tab
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from workbench.review.links import Links
 Standing = Literal["public", "private", "isolated"]
 INTERNET = "the internet"
 EVERYWHERE = ("0.0.0.0/0", "::/0")
+_FIRST, _LAST = 0, 65_535
 
 # Resource type → where it names its security groups, and where its subnets.
 _PLACES: dict[str, tuple[str, str]] = {
@@ -51,11 +53,20 @@ class Way:
 
 @dataclass(frozen=True)
 class _Rule:
-    """One rule of a group: a peer (a group's key, or a network in CIDR notation) and the ports."""
+    """One rule of a group: a peer (a group's key, or a network in CIDR notation) and the ports, known or any."""
 
     peer: str
-    first: int
-    last: int
+    first: int = _FIRST
+    last: int = _LAST
+    are_known: bool = True
+
+    @property
+    def ports(self) -> str:
+        if not self.are_known:
+            return "a port known only at deployment"
+        if self.first <= _FIRST and self.last >= _LAST:
+            return "all"
+        return str(self.first) if self.first == self.last else f"{self.first}–{self.last}"
 
 
 class Reachability:
@@ -99,7 +110,16 @@ class Reachability:
 
     def ways(self) -> list[Way]:
         """Every way that is open into something with a security group, sorted; from itself to itself left out."""
-        return sorted({way for group in self._members for way in self._into(group)})
+        named = {
+            Way(source if isinstance(source, str) else source.name, target.name, ports)
+            for source, target, ports in self.pairs()
+        }
+        return sorted(named)
+
+    def pairs(self) -> Iterator[tuple[Resource | str, Resource, str]]:
+        """The same unnamed: who, or which network, may connect to what, on which ports."""
+        for group in self._members:
+            yield from self._into(group)
 
     def from_outside(self) -> list[Way]:
         """The ways that the internet has: into what stands in a public subnet and lets everybody in."""
@@ -110,18 +130,16 @@ class Reachability:
             if way.source == INTERNET and "public" in members.get(way.target, set())
         ]
 
-    def _into(self, group: str) -> Iterator[Way]:
+    def _into(self, group: str) -> Iterator[tuple[Resource | str, Resource, str]]:
         for rule in self._in.get(group, []):
-            ports = str(rule.first) if rule.first == rule.last else f"{rule.first}–{rule.last}"
-            ports = "all" if rule.first <= 0 and rule.last >= 65_535 else ports
             for target in self._members[group]:
                 if rule.peer in self._members or rule.peer in self._in:
                     if self._lets_out(rule.peer, group, rule):
                         for source in self._members.get(rule.peer, []):
                             if source is not target:
-                                yield Way(source.name, target.name, ports)
+                                yield source, target, rule.ports
                 else:
-                    yield Way(INTERNET if rule.peer in EVERYWHERE else rule.peer, target.name, ports)
+                    yield INTERNET if rule.peer in EVERYWHERE else rule.peer, target, rule.ports
 
     def _lets_out(self, source: str, target: str, rule: _Rule) -> bool:
         if source not in self._out:
@@ -148,30 +166,38 @@ class Reachability:
                     self._out.setdefault(group, []).extend(self._rule(resource, properties))
 
     def _rules(self, resource: Resource, name: str) -> Iterator[_Rule]:
-        for each in resource.properties.get(name) or []:
-            yield from self._rule(resource, each)
+        rules = resource.properties.get(name)
+        for each in rules if isinstance(rules, list) else [rules]:
+            if isinstance(each, dict):  # otherwise only deployment knows it
+                yield from self._rule(resource, each)
 
     def _rule(self, resource: Resource, rule: dict[str, Any]) -> Iterator[_Rule]:
         peers = [str(rule[name]) for name in ("CidrIp", "CidrIpv6") if rule.get(name)]
         for name in ("SourceSecurityGroupId", "DestinationSecurityGroupId"):
             peers += self._keys(resource, rule.get(name))
-        everything = str(rule.get("IpProtocol")) == "-1"
-        first, last = (0, 65_535) if everything else (int(rule["FromPort"]), int(rule["ToPort"]))
+        asked = [rule.get("FromPort"), rule.get("ToPort")]
+        everything = str(rule.get("IpProtocol")) == "-1" or asked == [None, None]
+        ports = [int(port) for port in map(str, asked) if re.fullmatch(r"-?\d{1,5}", port)]
         for peer in peers:
             # CDK writes a rule that matches nothing where a group is to let nothing out.
-            if peer != "255.255.255.255/32":
-                yield _Rule(peer, first, last)
+            if peer == "255.255.255.255/32":
+                continue
+            if everything or len(ports) < len(asked):
+                yield _Rule(peer, are_known=everything)
+            else:
+                yield _Rule(peer, ports[0], ports[1])
 
     def _groups_of(self, resource: Resource) -> Iterator[str]:
         where, _ = _PLACES.get(resource.type, ("", ""))
         yield from self._keys(resource, _at(resource.properties, where))
         if resource.type == "AWS::AutoScaling::AutoScalingGroup":
             template = self._links.target(
-                resource, (resource.properties.get("LaunchTemplate") or {}).get("LaunchTemplateId")
+                resource, _at(resource.properties, "LaunchTemplate.LaunchTemplateId")
             )
             if template is not None:
-                data = template.properties.get("LaunchTemplateData") or {}
-                yield from self._keys(template, data.get("SecurityGroupIds"))
+                yield from self._keys(
+                    template, _at(template.properties, "LaunchTemplateData.SecurityGroupIds")
+                )
         if resource.type == "AWS::EKS::Nodegroup":
             cluster = self._links.target(resource, resource.properties.get("ClusterName"))
             if cluster is not None:

@@ -7,7 +7,7 @@ import pkgutil
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from workbench.assembly import Assembly, Resource
 from workbench.errors import NotPriced
@@ -127,6 +127,16 @@ def _check_usage(resource: Resource) -> None:
 
 def _check_free(resource: Resource, free: Free) -> None:
     for name, harmless in free.unless.items():
-        value = resource.properties.get(name)
-        if value and value not in harmless:
+        value = _within(resource.properties, name)
+        if value and value not in harmless and str(value).lower() != "false":
             raise refuse(resource, f"it is free unless {name} is set, and it is {value}")
+
+
+def _within(properties: Mapping[str, Any], path: str) -> Any:
+    """The property at `Settings.Enabled`; on the way there, what is known only at deployment."""
+    value: Any = properties
+    for name in path.split("."):
+        if not isinstance(value, Mapping):
+            return value
+        value = value.get(name)
+    return value

@@ -16,15 +16,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from workbench.assembly import Assembly, Resource
+from workbench.assembly import Assembly, Resource, Text
 from workbench.errors import NotPriced
 from workbench.review.links import Links
 from workbench.review.numbers import constant, plain, tidy
 from workbench.review.queueing import Station
 from workbench.review.quotas import Quota, quotas
 from workbench.workload import Figure, total
+
+T = TypeVar("T")
 
 NOT_DECLARED = "no usage declared: "
 
@@ -83,6 +85,7 @@ class Context:
         self.traffic = traffic
         self.region = region
         self.links = Links(assembly)
+        self._found: dict[object, Any] = {}
 
     def declared(self, resource: Resource, key: str) -> Figure | None:
         """The usage `key` of `resource` at this traffic; None when the template doesn't declare it."""
@@ -113,6 +116,45 @@ class Context:
             if self.region in (None, resource.stack.region):
                 yield resource
 
+    def pointing_at(self, found: Resource, resource_type: str, name: str) -> list[Resource]:
+        """The resources of a type whose property `name` points at `found`; `Outer.Inner` names one inside another.
+
+        Who points at what is looked up once, so that each of many resources may ask.
+        """
+        return self._pointers(resource_type, name, self._pointed_at).get(found, [])
+
+    def mentioning(self, found: Resource, resource_type: str, name: str) -> list[Resource]:
+        """The same, where the property is a text or a list that names several resources."""
+        return self._pointers(resource_type, name, self._mentioned).get(found, [])
+
+    def once(self, find: Callable[[Context], T]) -> T:
+        """What `find` makes of this context, made once: a map that each of many resources looks something up in."""
+        if find not in self._found:
+            self._found[find] = find(self)
+        known: T = self._found[find]
+        return known
+
+    def _pointers(
+        self, resource_type: str, name: str, look: Callable[[Resource, str], Iterable[Resource]]
+    ) -> Mapping[Resource, list[Resource]]:
+        key = (resource_type, name, look.__name__)
+        if key not in self._found:
+            pointers: dict[Resource, list[Resource]] = {}
+            for each in self.all_of(resource_type):
+                for found in look(each, name):
+                    pointers.setdefault(found, []).append(each)
+            self._found[key] = pointers
+        known: Mapping[Resource, list[Resource]] = self._found[key]
+        return known
+
+    def _pointed_at(self, resource: Resource, name: str) -> Iterator[Resource]:
+        found = self.target(resource, _inside(resource.properties, name))
+        if found is not None:
+            yield found
+
+    def _mentioned(self, resource: Resource, name: str) -> list[Resource]:
+        return self.links.mentions(resource, _inside(resource.raw.get("Properties") or {}, name))
+
     @cached_property
     def _by_type(self) -> Mapping[str, list[Resource]]:
         found: dict[str, list[Resource]] = {}
@@ -139,6 +181,13 @@ class Context:
         return Limit(
             name, limit, quota.unit, most, load, quota.adjustable, quota.source, quota.advice, quota.grade
         )
+
+
+def _inside(properties: Any, name: str) -> Any:
+    """The property `Outer.Inner` of `properties`; None where it isn't there."""
+    for part in name.split("."):
+        properties = properties.get(part) if isinstance(properties, Mapping) else None
+    return properties
 
 
 def setting(resource: str, what: str) -> str:
@@ -214,14 +263,14 @@ def number(resource: Resource, value: Any, name: str, default: int | None = None
         found = Decimal(str(value))
     except InvalidOperation:
         raise refuse(resource, f"{name} is {value}, known only at deployment or missing") from None
-    if not found.is_finite():
+    if not found.is_finite() or found < 0:
         raise refuse(resource, f"{name} is {value}, which is no amount")
     return found
 
 
 def text(resource: Resource, value: Any, name: str) -> str:
     """The property `name`, whose value is `value`, as a string. Raises `NotPriced` when it is not one."""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or isinstance(value, Text):
         raise refuse(resource, f"{name} is {value}, known only at deployment or missing")
     return value
 

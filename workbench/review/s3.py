@@ -19,7 +19,7 @@ class StorageClass:
     """One class, `named` in a template; data that leaves it before `least_days` is paid as if it had stayed so long.
 
     `retrieval` is the price key of what is read from it, None where reading is free; where there are several
-    speeds it is the standard one.
+    speeds it is the standard one. `restore` is that of asking for an object first, where the book has one.
     """
 
     key: str
@@ -27,6 +27,7 @@ class StorageClass:
     named: str
     least_days: int
     retrieval: str | None
+    restore: str | None = None
 
 
 CLASSES = (
@@ -42,6 +43,7 @@ CLASSES = (
         "GLACIER",
         90,
         "s3.retrieval.glacier_flexible_standard",
+        "s3.restore.glacier_flexible_standard",
     ),
     StorageClass(
         "deep_archive", "Glacier Deep Archive", "DEEP_ARCHIVE", 180, "s3.retrieval.deep_archive_standard"
@@ -71,6 +73,11 @@ def _usage() -> Iterator[tuple[str, Usage]]:
             yield (
                 f"retrieved_gb_{each.key}_per_month",
                 Usage("GB", f"bytes read from {each.words}, at the standard speed"),
+            )
+        if each.restore:
+            yield (
+                f"restores_{each.key}_per_month",
+                Usage("requests", f"objects restored from {each.words}, at the standard speed"),
             )
         if each.key in _PUT:
             yield (
@@ -146,6 +153,10 @@ def _lines_of(
     if each.retrieval:
         wanted.append(
             (f"Data retrieved ({each.words})", "GB", f"retrieved_gb_{each.key}_per_month", each.retrieval)
+        )
+    if each.restore:
+        wanted.append(
+            (f"Restores ({each.words})", "requests", f"restores_{each.key}_per_month", each.restore)
         )
     for component, unit, key, price_key in wanted:
         if is_moved_to or key in bucket.workload:

@@ -76,12 +76,10 @@ def _bounds(endpoint: Resource, settings: dict[str, Any], context: Context) -> t
     managed = settings.get("ManagedInstanceScaling") or {}
     if managed.get("Status") == "ENABLED":
         return _pair(endpoint, managed, "MinInstanceCount", "MaxInstanceCount")
-    for target in context.all_of("AWS::ApplicationAutoScaling::ScalableTarget"):
-        raw = (target.raw.get("Properties") or {}).get("ResourceId")
+    for target in context.mentioning(endpoint, "AWS::ApplicationAutoScaling::ScalableTarget", "ResourceId"):
         variant = f"variant/{settings.get('VariantName')}"
         scaled = str(target.properties.get("ResourceId")).endswith(variant)
-        dimension = target.properties.get("ScalableDimension")
-        if scaled and dimension == _SCALED and endpoint in context.links.mentions(target, raw):
+        if scaled and target.properties.get("ScalableDimension") == _SCALED:
             return _pair(target, target.properties, "MinCapacity", "MaxCapacity")
     return None
 

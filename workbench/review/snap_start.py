@@ -37,10 +37,7 @@ def lines(function: Resource, context: Context, gigabytes: Figure) -> Iterator[C
 
 def _versions(function: Resource, context: Context) -> Figure:
     declared = context.derive(function, "snapstart_versions")
-    published = sum(
-        context.target(version, version.properties.get("FunctionName")) is function
-        for version in context.all_of("AWS::Lambda::Version")
-    )
+    published = len(context.pointing_at(function, "AWS::Lambda::Version", "FunctionName"))
     if is_declared(declared) or not published:
         return declared
     return constant(published, f"{published} version{'' if published == 1 else 's'} in the template")

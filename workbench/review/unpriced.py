@@ -615,6 +615,7 @@ UNPRICED: dict[str, str] = {
         "pays by the gigabyte that it takes in and changes, of which the price book has nothing"
     ),
     "AWS::Proton::*": "it makes the resources of its templates, which are not read",
+    "AWS::Serverless::Application": "it is a nested stack of a repository's template, which is not read",
     "AWS::ServerlessRepo::*": "it makes the resources of its templates, which are not read",
     "AWS::AWSExternalAnthropic::*": (
         "pays by what its agents and models do, of which the price book has nothing"
@@ -679,13 +680,14 @@ UNPRICED: dict[str, str] = {
     "AWS::WorkSpacesThinClient::*": "pays by the device and month, of which the price book has nothing",
 }
 
+_STANDS_FOR_OTHERS = (
+    "a {} stands for other resources: review what it expands to, the template that "
+    "`aws cloudformation get-template --template-stage Processed` or a change set of the stack gives"
+)
+
 # Types that CloudFormation never sees, and what to do to get at those that it does.
-MACROS: dict[str, str] = {
-    "AWS::Serverless::*": (
-        "a macro stands for other resources: review what it expands to, the template that "
-        "`aws cloudformation get-template --template-stage Processed` or a change set of the stack gives"
-    ),
-}
+MACROS: dict[str, str] = {"AWS::Serverless::*": _STANDS_FOR_OTHERS.format("macro")}
+_MODULE, _OF_MODULES = "::MODULE", _STANDS_FOR_OTHERS.format("module")
 
 
 @cache
@@ -708,8 +710,8 @@ def why_unpriced(resource: Resource) -> str | None:
 
 
 def macro_type(resource_type: str) -> str | None:
-    """What to do about `resource_type` when a macro stands for it; None for a resource."""
-    return _by_prefix(MACROS, resource_type)
+    """What to do about `resource_type` when a macro or a module stands for it; None for a resource."""
+    return _OF_MODULES if resource_type.endswith(_MODULE) else _by_prefix(MACROS, resource_type)
 
 
 def _by_prefix(table: dict[str, str], resource_type: str) -> str | None:

@@ -16,15 +16,16 @@ import difflib
 import json
 import tomllib
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from workbench.assembly import LARGEST_FIGURE, Assembly, Resource
-from workbench.errors import MalformedAssembly
+from workbench.errors import MalformedAssembly, NotPriced
 from workbench.review import registry
 from workbench.review.numbers import plain
-from workbench.review.room import Context
+from workbench.review.room import Context, Room
 
 OF_ALL = ("users", "requests_per_month")
 
@@ -37,7 +38,7 @@ def add_usage(assembly: Assembly, file: Path) -> None:
     said = _read(file)
     names = _names(assembly)
     for name, value in said.items():
-        if name in OF_ALL:
+        if name in OF_ALL and not isinstance(value, dict):  # a resource may be called so too
             _write_of_all(assembly, name, _of_all(file, name, value))
             continue
         resource = _resource(file, name, names)
@@ -64,31 +65,56 @@ def missing_usage(assembly: Assembly) -> Iterator[str]:
     yield "# requests_per_month = 300000  # for the cost of a thousand"
     for resource in assembly.resources:
         room = context.rooms.get(resource.type)
-        keys = [key for key in (room.usage if room else ()) if key not in resource.workload]
+        keys = _undeclared(resource, room, context) if room else []
         if room and keys:
             yield ""
-            aliases = _aliases(resource, context)
-            name = next((each for each in aliases if len(names[each]) == 1), aliases[-1])
+            aliases = [each for each in _aliases(resource, context) if each not in OF_ALL]
+            name = next((each for each in aliases if names[each] == [resource]), aliases[-1])
             yield f"[{json.dumps(name, ensure_ascii=False)}]  # {resource.type}"
             for key in keys:
                 yield f"# {key} = 0  # {room.usage[key].unit}: {room.usage[key].meaning}"
 
 
+def _undeclared(resource: Resource, room: Room, context: Context) -> list[str]:
+    """The keys that `resource` could declare and does not; without those that its settings have no use for."""
+    keys = [key for key in room.usage if key not in resource.workload]
+    if _is_refused(resource, keys, room, context) and not _is_refused(resource, [], room, context):
+        return [key for key in keys if not _is_refused(resource, [key], room, context)]
+    return keys
+
+
+def _is_refused(resource: Resource, keys: list[str], room: Room, context: Context) -> bool:
+    """Whether `room` refuses `resource` once it declares `keys` too."""
+    metadata = resource.metadata
+    declared = {**metadata.get("Workload", {}), **{key: {"value": "1", "formula": "1"} for key in keys}}
+    tried = replace(resource, raw={**resource.raw, "Metadata": {**metadata, "Workload": declared}})
+    try:
+        for question in (room.lines, room.limits, room.stations):
+            registry.ask(tried, question, context)
+    except NotPriced:
+        return True
+    return False
+
+
 def _read(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(), parse_float=Decimal)
+        return tomllib.loads(file.read_text(encoding="utf-8"), parse_float=Decimal)
     except FileNotFoundError:
         raise MalformedAssembly(f"{file} is not there; --missing-usage writes one to fill in") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+    except (OSError, ValueError, RecursionError) as problem:
         raise MalformedAssembly(f"{file} cannot be read as TOML ({problem})") from None
 
 
 def _names(assembly: Assembly) -> dict[str, list[Resource]]:
+    """What a file may call a resource → those that are called so; a better kind of name goes before the others."""
     context = Context(assembly, registry.rooms(), Decimal(1))
+    resources = list(assembly.resources)
     found: dict[str, list[Resource]] = {}
-    for each in assembly.resources:
-        for name in dict.fromkeys(_aliases(each, context)):
-            found.setdefault(name, []).append(each)
+    for kind in zip(*(_aliases(each, context) for each in resources), strict=True):
+        named: dict[str, list[Resource]] = {}
+        for name, each in zip(kind, resources, strict=True):
+            named.setdefault(name, []).append(each)
+        found = named | found
     return found
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review.by_use import is_true
 from workbench.review.room import Context, CostLine, Room, Usage, each, one_of, refuse
 
 _KEYS = {"GENERAL_PURPOSE": "acm.private_ca", "SHORT_LIVED_CERTIFICATE": "acm.private_ca.short_lived"}
@@ -21,7 +22,7 @@ def _mode(resource: Resource) -> str:
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     ocsp = (resource.properties.get("RevocationConfiguration") or {}).get("OcspConfiguration") or {}
-    if ocsp.get("Enabled") is True:
+    if is_true(ocsp.get("Enabled")):
         raise refuse(resource, "OcspConfiguration is enabled, which pays by the certificate and the answer")
     mode = _mode(resource)
     is_general = mode == "GENERAL_PURPOSE"

@@ -1,7 +1,7 @@
 """Message brokers of Amazon MQ: the hours of the broker or of the pair or cluster, and messages held.
 
 ActiveMQ keeps messages on EFS unless the template asks for EBS; RabbitMQ on EBS, on each of its three nodes where it
-is a cluster. Facts: https://aws.amazon.com/amazon-mq/pricing/
+is a cluster. Logs that are on go to log groups that Amazon MQ makes. Facts: https://aws.amazon.com/amazon-mq/pricing/
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review import by_use, service_logs
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant
 from workbench.review.room import Context, CostLine, Room, Usage, one_of, refuse, text
@@ -43,11 +44,17 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         by=lambda stored: stored * constant(nodes, f"{nodes} nodes") if nodes > 1 else stored,
     )
     yield CostLine(f"Messages held ({disks})", "GB-months", held, f"mq.storage.{disks}")
+    logs = properties.get("Logs") or {}
+    if any(by_use.is_true(logs.get(each)) for each in ("General", "Audit")):
+        yield from service_logs.lines(resource, context, "Amazon MQ")
 
 
 ROOM = Room(
     type="AWS::AmazonMQ::Broker",
     classification="mixed",
-    usage={"stored_gb": Usage("GB", "messages held by one broker, averaged over the month")},
+    usage={
+        "stored_gb": Usage("GB", "messages held by one broker, averaged over the month"),
+        **service_logs.USAGE,
+    },
     lines=_lines,
 )

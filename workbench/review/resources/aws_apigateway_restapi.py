@@ -36,9 +36,7 @@ def _endpoint_types(resource: Resource) -> list[str]:
 
 def parts(api: Resource, context: Context, resource_type: str) -> Iterator[Resource]:
     """The methods, stages, validators … of `api`."""
-    for each in context.all_of(resource_type):
-        if context.target(each, each.properties.get("RestApiId")) is api:
-            yield each
+    yield from context.pointing_at(api, resource_type, "RestApiId")
 
 
 def operations(api: Resource, context: Context) -> list[tuple[str, dict[str, Any]]] | None:
@@ -149,12 +147,7 @@ def _is_guarded(api: Resource, context: Context) -> bool:
         ("AWS::WAFv2::WebACLAssociation", "ResourceArn"),
         ("AWS::WAFRegional::WebACLAssociation", "ResourceArn"),
     )
-    for kind, name in attached:
-        for each in context.all_of(kind):
-            named = context.links.mentions(each, (each.raw.get("Properties") or {}).get(name))
-            if any(found is one for found in named for one in (api, *stages)):
-                return True
-    return False
+    return any(context.mentioning(one, kind, name) for kind, name in attached for one in (api, *stages))
 
 
 def _stage_needs_rest(stage: Resource) -> bool:

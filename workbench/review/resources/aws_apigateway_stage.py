@@ -15,8 +15,8 @@ from workbench.review import service_logs, tracing
 from workbench.review.by_use import is_true, refuse_keys
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant, shown
-from workbench.review.resources.aws_apigateway_restapi import operations
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse
+from workbench.review.resources.aws_apigateway_restapi import operations, parts
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, setting
 from workbench.workload import Figure
 
 SIZES = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237")
@@ -50,9 +50,9 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if measured:
         metrics = _metrics(resource, context, measured)
         yield CostLine("Detailed metrics", "metrics", metrics, "cloudwatch.metrics.custom")
-    api = _api(resource, context)
-    if is_true(resource.properties.get("TracingEnabled")) and not _is_traced_behind(api, context):
-        yield from tracing.lines(context.derive(api or resource, "requests_per_month"))
+    holder = _traced(resource, context)
+    if holder is not None:
+        yield from tracing.lines(context.derive(holder, "requests_per_month"))
     if _is_logged(resource):
         yield from service_logs.lines(resource, context, "API Gateway")
     else:
@@ -80,30 +80,56 @@ def _metrics(resource: Resource, context: Context, measured: list[dict[str, Any]
     return constant(count * each, f"{count} methods × {each} metrics")
 
 
-def _is_traced_behind(api: Resource | None, context: Context) -> bool:
-    """Whether a function that the API calls records the trace, which is then that function's line."""
-    if api is None:
-        return False
-    for method in context.all_of("AWS::ApiGateway::Method"):
-        if context.target(method, method.properties.get("RestApiId")) is api:
-            integration = (method.raw.get("Properties") or {}).get("Integration")
-            for each in context.links.mentions(method, integration):
-                tracing_config = each.properties.get("TracingConfig") or {}
-                if each.type == "AWS::Lambda::Function" and tracing_config.get("Mode") == "Active":
-                    return True
-    return False
+def _traced(resource: Resource, context: Context) -> Resource | None:
+    """Whose requests the stage traces: its own, or the API's, of whose stages the first carries them; else None."""
+    if not is_true(resource.properties.get("TracingEnabled")):
+        return None
+    api = _api(resource, context)
+    if api is None or "requests_per_month" in resource.workload:
+        return resource
+    return api if resource is _first_traced(api, context) and not _is_traced_behind(api, context) else None
+
+
+def _first_traced(api: Resource, context: Context) -> Resource | None:
+    """The first stage of `api` that traces and declares no requests itself."""
+    for stage in parts(api, context, "AWS::ApiGateway::Stage"):
+        if is_true(stage.properties.get("TracingEnabled")) and "requests_per_month" not in stage.workload:
+            return stage
+    return None
+
+
+def _is_traced_behind(api: Resource, context: Context) -> bool:
+    """Whether the functions behind all methods record the traces, which are then those functions' lines."""
+    called = [
+        (method, (method.raw.get("Properties") or {}).get("Integration"))
+        for method in parts(api, context, "AWS::ApiGateway::Method")
+        if (method.properties.get("Integration") or {}).get("Type") != "MOCK"
+    ]
+    paths = ((api.raw.get("Properties") or {}).get("Body") or {}).get("paths") or {}
+    called += [(api, operations) for operations in paths.values()]
+    return bool(called) and all(_calls_traced_only(holder, value, context) for holder, value in called)
+
+
+def _calls_traced_only(holder: Resource, value: Any, context: Context) -> bool:
+    """Whether all functions that `value`, a part of `holder`, names record traces themselves; one at least."""
+    functions = [
+        each for each in context.links.mentions(holder, value) if each.type == "AWS::Lambda::Function"
+    ]
+    return bool(functions) and all(
+        (each.properties.get("TracingConfig") or {}).get("Mode") == "Active" for each in functions
+    )
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    for setting in _settings(resource):
-        rate = setting.get("ThrottlingRateLimit")
-        if _path_and_verb(setting) != _EVERYTHING or rate is None:
+    for each in _settings(resource):
+        rate = each.get("ThrottlingRateLimit")
+        if _path_and_verb(each) != _EVERYTHING or rate is None:
             continue
         rate = number(resource, rate, "ThrottlingRateLimit")
         quota = constant(rate, f"{shown(rate)} requests/s in the template")
         name, source = context.name_of(resource), context.quota("apigateway.throttle").source
-        load = _load(resource, context)
-        yield Limit(name, "Throttling rate of the stage", "requests/s", quota, load, True, source)
+        load, advice = _load(resource, context), setting(name, "ThrottlingRateLimit of MethodSettings")
+        yield Limit(name, "Throttling rate of the stage", "requests/s", quota, load, True, source, advice)
 
 
 def _load(resource: Resource, context: Context) -> Figure:
@@ -122,7 +148,7 @@ ROOM = Room(
     classification="mixed",
     usage={
         "requests_per_month": Usage(
-            "requests", "requests that it traces, where the API is not in the template"
+            "requests", "requests that it traces; all of the API's, at its first stage, when not declared"
         ),
         "peak_requests_per_second": Usage(
             "requests/s", "requests in the busiest second; the API's own figure when not declared"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review.by_use import is_true
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, setting
 from workbench.workload import Figure
@@ -21,22 +22,21 @@ def _api(resource: Resource, context: Context) -> Resource | None:
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    measured = _measured(resource, context)
+    if measured is not None:
+        metrics = constant(measured * METRICS_A_ROUTE, f"{measured} routes × {METRICS_A_ROUTE} metrics")
+        sent = metrics if context.traffic else constant(0, "without traffic there are no metrics")
+        yield CostLine("Detailed metrics", "metrics", sent, "cloudwatch.metrics.custom")
+
+
+def _measured(resource: Resource, context: Context) -> int | None:
+    """How many routes are measured in detail: all of them, or those that say so; None where none is."""
     settings = resource.properties.get("DefaultRouteSettings") or {}
-    if settings.get("DetailedMetricsEnabled") is True:
-        metrics = _metrics(resource, context)
-        yield CostLine("Detailed metrics", "metrics", metrics, "cloudwatch.metrics.custom")
-
-
-def _metrics(resource: Resource, context: Context) -> Figure:
-    if context.traffic == 0:
-        return constant(0, "without traffic there are no metrics")
-    api = _api(resource, context)
-    routes = [
-        each
-        for each in context.all_of("AWS::ApiGatewayV2::Route")
-        if api is not None and context.target(each, each.properties.get("ApiId")) is api
-    ]
-    return constant(len(routes) * METRICS_A_ROUTE, f"{len(routes)} routes × {METRICS_A_ROUTE} metrics")
+    if is_true(settings.get("DetailedMetricsEnabled")):
+        api = _api(resource, context)
+        return 0 if api is None else len(context.pointing_at(api, "AWS::ApiGatewayV2::Route", "ApiId"))
+    single = (resource.properties.get("RouteSettings") or {}).values()
+    return sum(is_true((each or {}).get("DetailedMetricsEnabled")) for each in single) or None
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:

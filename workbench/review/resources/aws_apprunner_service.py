@@ -1,7 +1,8 @@
 """App Runner services: the memory of every instance that is kept ready, and the vCPUs of those that serve.
 
 One instance is kept ready unless the scaling configuration says more. Building from source and deployments by
-themselves pay a little more, which is not counted. Facts: https://aws.amazon.com/apprunner/pricing/ and
+themselves pay a little more, which is not counted. What it writes goes to log groups that App Runner makes.
+Facts: https://aws.amazon.com/apprunner/pricing/ and
 https://docs.aws.amazon.com/apprunner/latest/dg/manage-autoscaling.html
 """
 
@@ -13,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review import by_use
+from workbench.review import by_use, service_logs
 from workbench.review.floor import HOURS, Grown, above
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, number, refuse
@@ -59,6 +60,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield from serving.lines(
         "vCPUs", "instances", "vCPU-hours", of_cpus, "apprunner.vcpu", "while they serve"
     )
+    yield from service_logs.lines(resource, context, "App Runner")
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
@@ -70,7 +72,10 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
 ROOM = Room(
     type="AWS::AppRunner::Service",
     classification="mixed",
-    usage={_KEY: Usage("instances", "instances that serve requests, averaged over the month")},
+    usage={
+        _KEY: Usage("instances", "instances that serve requests, averaged over the month"),
+        **service_logs.USAGE,
+    },
     lines=_lines,
     warnings=_warnings,
 )

@@ -7,8 +7,9 @@ DynamoDB alone have prices of it in the book. Facts: https://aws.amazon.com/back
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review.prices import PriceBook
@@ -42,12 +43,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _is_moved_to_the_cold(resource: Resource, context: Context) -> bool:
-    for plan in context.all_of("AWS::Backup::BackupPlan"):
-        for rule in (plan.properties.get("BackupPlan") or {}).get("BackupPlanRule") or []:
-            moves = (rule.get("Lifecycle") or {}).get("MoveToColdStorageAfterDays")
-            if moves and context.target(plan, rule.get("TargetBackupVault")) is resource:
-                return True
-    return False
+    rules = [rule for _, rule in context.once(_rules).get(resource, [])]
+    return any((rule.get("Lifecycle") or {}).get("MoveToColdStorageAfterDays") for rule in rules)
 
 
 def _dollars(kind: str) -> Decimal:
@@ -57,9 +54,9 @@ def _dollars(kind: str) -> Decimal:
 def _kinds(resource: Resource, context: Context) -> list[str]:
     """What may be in the vault, by the short names of the prices; all kinds where nothing says."""
     found = set()
-    for selection in context.all_of("AWS::Backup::BackupSelection"):
-        plan = context.target(selection, selection.properties.get("BackupPlanId"))
-        if plan is not None and resource in _vaults(plan, context):
+    plans = dict.fromkeys(plan for plan, _ in context.once(_rules).get(resource, []))
+    for plan in plans:
+        for selection in context.pointing_at(plan, "AWS::Backup::BackupSelection", "BackupPlanId"):
             raw = (selection.raw.get("Properties") or {}).get("BackupSelection") or {}
             if raw.get("ListOfTags") or raw.get("Conditions"):
                 found |= set(_PRICES.values())
@@ -68,10 +65,15 @@ def _kinds(resource: Resource, context: Context) -> list[str]:
     return sorted(found or set(_PRICES.values()))
 
 
-def _vaults(plan: Resource, context: Context) -> list[Resource]:
-    rules = (plan.properties.get("BackupPlan") or {}).get("BackupPlanRule") or []
-    targets = [context.target(plan, rule.get("TargetBackupVault")) for rule in rules]
-    return [each for each in targets if each is not None]
+def _rules(context: Context) -> Mapping[Resource, list[tuple[Resource, dict[str, Any]]]]:
+    """Vault → each plan that fills it, with the rule that does."""
+    found: dict[Resource, list[tuple[Resource, dict[str, Any]]]] = {}
+    for plan in context.all_of("AWS::Backup::BackupPlan"):
+        for rule in (plan.properties.get("BackupPlan") or {}).get("BackupPlanRule") or []:
+            vault = context.target(plan, rule.get("TargetBackupVault"))
+            if vault is not None:
+                found.setdefault(vault, []).append((plan, rule))
+    return found
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review import by_use, machines
+from workbench.review import by_use, machines, service_logs
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, shown
 from workbench.review.prices import PriceBook
@@ -55,7 +55,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if kind is None:
         by_use.refuse_keys(resource, "Type is UNMANAGED", "vcpu_hours_per_month", "memory_gb_hours_per_month")
     elif kind in _FARGATE:
-        arch = _architecture(context)
+        arch = context.once(_architecture)
         yield from by_use.lines(
             resource,
             context,
@@ -65,6 +65,15 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     else:
         by_use.refuse_keys(resource, "instances pay by their vCPUs", "memory_gb_hours_per_month")
         yield from _instances(resource, context)
+    if kind is not None and context.once(_log_by_default):
+        yield from service_logs.lines(resource, context, "Batch", group="/aws/batch/job")
+
+
+def _log_by_default(context: Context) -> bool:
+    """Whether some job of the assembly says not where it logs, or none is seen: Batch then has a group for all."""
+    jobs = list(context.all_of("AWS::Batch::JobDefinition"))
+    settings = [job.properties.get("ContainerProperties") or {} for job in jobs]
+    return not jobs or any(not each.get("LogConfiguration") for each in settings)
 
 
 def _architecture(context: Context) -> str:
@@ -103,11 +112,12 @@ def _instances(resource: Resource, context: Context) -> Iterator[CostLine]:
     each = constant(cpus, f"{cpus} vCPUs of a {kind}")
     volume = constant(ROOT_VOLUME_GB, f"{ROOT_VOLUME_GB} GB")
     floor = number(resource, _settings(resource).get("MinvCpus"), "MinvCpus", default=0)
-    always = constant(floor, f"{shown(floor)} vCPU (MinvCpus)")
+    whole = (floor / cpus).to_integral_value("ROUND_CEILING")
+    always = constant(whole, f"{shown(whole)} instances of {cpus} vCPUs (MinvCpus {shown(floor)})")
     jobs = "vcpu_hours_per_month"
-    hours = Grown(always * HOURS / each, context.derive(resource, jobs, by=lambda used: used / each))
+    hours = Grown(always * HOURS, context.derive(resource, jobs, by=lambda used: used / each))
     held = Grown(
-        always * volume / each,
+        always * volume,
         context.derive(resource, jobs, by=lambda used: used * volume / (each * HOURS)),
     )
     one = constant(1, "1")
@@ -137,10 +147,13 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
     kind, name = _kind(resource), context.name_of(resource)
     if kind in ("SPOT", "FARGATE_SPOT"):
         yield f"{name}: the price of Spot moves; it is priced as on demand, the most it costs"
+    if kind in _FARGATE and context.once(_architecture) == "x86":
+        yield f"{name}: its jobs run on x86; on Fargate with Graviton (ARM64) they cost a fifth less"
     if kind in ("EC2", "SPOT"):
         types = _types(resource)
         if len(types) > 1:
             yield f"{name}: of its {len(types)} instance types all hours are priced as {types[0]}, the dearest"
+        yield from machines.graviton_warnings(resource, context, types[0], "ec2.linux.{}", Decimal(0))
         if _settings(resource).get("LaunchTemplate"):
             yield f"{name}: what its launch template adds to an instance is not counted"
 
@@ -153,6 +166,7 @@ ROOM = Room(
             "vCPU-hours", "vCPUs × hours of all jobs; with MinvCpus, of those beyond them"
         ),
         "memory_gb_hours_per_month": Usage("GB-hours", "Fargate: memory × hours of all jobs"),
+        **service_logs.USAGE,
         "peak_vcpus": Usage("vCPUs", "vCPUs of the jobs that run at once, at the busiest"),
         "peak_jobs_per_second": Usage("requests/s", "jobs submitted in the busiest second, an array as one"),
     },

@@ -20,6 +20,9 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         if group.get("ParentActionGroupSignature") == "AMAZON.CodeInterpreter":
             raise refuse(resource, "AMAZON.CodeInterpreter pays by the session")
     model = properties.get("FoundationModel")
+    for prompt in (properties.get("PromptOverrideConfiguration") or {}).get("PromptConfigurations") or []:
+        if prompt.get("FoundationModel") not in (None, model):
+            raise refuse(resource, "PromptOverrideConfiguration has another model for some of its tokens")
     if context.target(resource, model) is not None:
         refuse_keys(resource, "its tokens are its inference profile's", *bedrock.USAGE)
         return

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review.room import Context, CostLine, Room, Usage
+from workbench.review.room import Context, CostLine, Room, Usage, refuse
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    if resource.properties.get("CapacityProviderConfiguration"):
+        raise refuse(resource, "CapacityProviderConfiguration runs it on capacity with a price of its own")
     processors = context.derive(resource, "vcpu_hours_per_month")
     yield CostLine("Processors (agents)", "vCPU-hours", processors, "agentcore.runtime.vcpu")
     memory = context.derive(resource, "memory_gb_hours_per_month")

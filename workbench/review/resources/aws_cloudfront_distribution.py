@@ -13,6 +13,7 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import lambda_edge
+from workbench.review.by_use import is_true
 from workbench.review.numbers import constant
 from workbench.review.room import (
     Context,
@@ -130,7 +131,7 @@ def _extra_lines(resource: Resource, context: Context, config: dict[str, Any]) -
             "Dedicated IP addresses", "certificates", each(1, "certificate"), "cloudfront.dedicated_ip_ssl"
         )
     if any(
-        (origin.get("OriginShield") or {}).get("Enabled") is True for origin in config.get("Origins") or []
+        is_true((origin.get("OriginShield") or {}).get("Enabled")) for origin in config.get("Origins") or []
     ):
         shielded = context.derive(resource, "origin_shield_requests_per_month")
         yield CostLine("Requests (Origin Shield)", "requests", shielded, "cloudfront.origin_shield")

@@ -8,7 +8,7 @@ where that is too much.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant
@@ -38,24 +38,26 @@ def _invocations(resource: Resource, context: Context) -> Figure:
     if "invocations_per_month" in resource.workload:
         return own
     used = []
-    for distribution in context.assembly.resources:
-        if distribution.type == "AWS::CloudFront::Distribution":
-            events = _events(resource, distribution, context)
-            if events is not None:
-                asked = requests(distribution, context)
-                used.append(events * asked if is_declared(asked) else asked)
+    for distribution, kinds in context.once(_runs).get(resource, {}).items():
+        # A request of a viewer passes through it at its arrival, at its answer, or both.
+        events = constant(len(kinds), " and ".join(sorted(kinds)))
+        asked = requests(distribution, context)
+        used.append(events * asked if is_declared(asked) else asked)
     return sum_declared(used) if used else own
 
 
-def _events(resource: Resource, distribution: Resource, context: Context) -> Figure | None:
-    """How often a request of a viewer passes through it: at its arrival, at its answer, or both."""
-    kinds = {
-        association.get("EventType")
-        for behaviour in behaviours(distribution)
-        for association in behaviour.get("FunctionAssociations") or []
-        if context.target(distribution, association.get("FunctionARN")) is resource
-    }
-    return constant(len(kinds), " and ".join(sorted(str(kind) for kind in kinds))) if kinds else None
+def _runs(context: Context) -> Mapping[Resource, Mapping[Resource, set[str]]]:
+    """Function → each distribution that runs it → the events at which it does."""
+    found: dict[Resource, dict[Resource, set[str]]] = {}
+    for distribution in context.assembly.resources:
+        if distribution.type == "AWS::CloudFront::Distribution":
+            for behaviour in behaviours(distribution):
+                for association in behaviour.get("FunctionAssociations") or []:
+                    function = context.target(distribution, association.get("FunctionARN"))
+                    if function is not None:
+                        kinds = found.setdefault(function, {}).setdefault(distribution, set())
+                        kinds.add(str(association.get("EventType")))
+    return found
 
 
 ROOM = Room(

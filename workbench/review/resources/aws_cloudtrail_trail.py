@@ -1,7 +1,8 @@
 """Trails: the first copy of management events is free; further copies, data events and Insights are paid.
 
-The first trail of the assembly in a region is taken to be the account's first. Network activity is paid as data
-events are. What a trail writes to S3 and to CloudWatch Logs is a line of the bucket and of the log group. Facts:
+The first trail of the assembly that records a region is taken to be the account's first there. Network activity is
+paid as data events are. What a trail writes to S3 and to CloudWatch Logs is a line of the bucket and of the log
+group. Facts:
 https://aws.amazon.com/cloudtrail/pricing/
 """
 
@@ -44,13 +45,17 @@ def _selected(selector: dict[str, Any]) -> Iterator[str]:
 
 def _is_first(resource: Resource, context: Context) -> bool:
     for trail in context.all_of("AWS::CloudTrail::Trail"):
-        if (
-            trail.stack.region == resource.stack.region
-            and _is_on(trail)
-            and "Management" in _categories(trail)
-        ):
+        if _overlap(trail, resource) and _is_on(trail) and "Management" in _categories(trail):
             return trail is resource
     return False
+
+
+def _overlap(one: Resource, other: Resource) -> bool:
+    """Whether there is a region of an account that both record."""
+    if one.stack.account != other.stack.account:
+        return False
+    several = any(is_true(each.properties.get("IsMultiRegionTrail")) for each in (one, other))
+    return several or one.stack.region == other.stack.region
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:

@@ -20,7 +20,10 @@ ROOM = Room(
     type="AWS::CloudWatch::MetricStream",
     classification="usage",
     usage={
-        "metric_updates_per_month": Usage("updates", "metrics × updates of each; one a minute, as a rule")
+        "metric_updates_per_month": Usage(
+            "updates",
+            "metrics × updates of each, one a minute as a rule; once more for each five AdditionalStatistics",
+        )
     },
     lines=_lines,
 )

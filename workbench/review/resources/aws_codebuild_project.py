@@ -42,11 +42,24 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     kind = machine[1].removeprefix("BUILD_").lower()
     yield CostLine(f"Build minutes ({machine[0].lower()}, {kind})", "minutes", minutes, _KEYS[machine])
 
-    logs = (resource.properties.get("LogsConfig") or {}).get("CloudWatchLogs") or {}
-    if logs.get("Status", "ENABLED") == "ENABLED" and not logs.get("GroupName"):
+    if _logs_elsewhere(resource, context):
         yield from service_logs.lines(resource, context, "CodeBuild")
     else:
-        refuse_keys(resource, "LogsConfig turns its logs off, or names their log group", service_logs.KEY)
+        refuse_keys(
+            resource, "LogsConfig turns its logs off, or names a log group of the template", service_logs.KEY
+        )
+
+
+def _logs_elsewhere(resource: Resource, context: Context) -> bool:
+    """Whether its logs go to a group that CodeBuild makes, or that is not in the template."""
+    logs = (resource.properties.get("LogsConfig") or {}).get("CloudWatchLogs") or {}
+    name = logs.get("GroupName")
+    if logs.get("Status", "ENABLED") != "ENABLED":
+        return False
+    return not name or not any(
+        group is context.target(resource, name) or group.properties.get("LogGroupName") == name
+        for group in context.all_of("AWS::Logs::LogGroup")
+    )
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:

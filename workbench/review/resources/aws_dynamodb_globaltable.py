@@ -41,6 +41,11 @@ def _class(resource: Resource) -> str:
 def _check(resource: Resource) -> None:
     if resource.properties.get("MultiRegionConsistency", "EVENTUAL") != "EVENTUAL":
         raise refuse(resource, "MultiRegionConsistency is STRONG")
+    if resource.properties.get("GlobalTableSourceArn"):
+        raise refuse(
+            resource, "GlobalTableSourceArn makes it a replica of a table that is not in this assembly"
+        )
+    dynamodb.refuse_extras(resource)
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -121,11 +126,35 @@ def _bound(resource: Resource, side: dict[str, Any], kind: str, end: str) -> Dec
 def _wanted(
     resource: Resource, context: Context, kind: str, sides: list[dict[str, Any]], copies: int
 ) -> Figure:
-    scaling = sides[0].get(f"{kind}CapacityAutoScalingSettings") or {}
-    config = scaling.get("TargetTrackingScalingPolicyConfiguration") or {}
-    percent = number(resource, config.get("TargetValue"), "TargetValue", dynamodb.TARGET_PERCENT)
+    percent = _target_percent(resource, sides, kind)
     average = dynamodb.average_capacity(resource, context, kind, percent)
     return times(average, constant(copies, f"{copies} regions")) if copies > 1 else average
+
+
+def _target_percent(resource: Resource, sides: list[dict[str, Any]], kind: str) -> Decimal:
+    scaling = sides[0].get(f"{kind}CapacityAutoScalingSettings") or {}
+    config = scaling.get("TargetTrackingScalingPolicyConfiguration") or {}
+    return number(resource, config.get("TargetValue"), "TargetValue", dynamodb.TARGET_PERCENT)
+
+
+def is_provisioned(resource: Resource) -> bool:
+    """Whether it pays for capacity, and not by the request."""
+    return _mode(resource) == "PROVISIONED"
+
+
+def at_peak(resource: Resource, context: Context, kind: str) -> Figure:
+    """The units that are provisioned in its own region in the busiest time; the most, where nobody says."""
+    own = [each for each in _replicas(resource) if each.get("Region") == resource.stack.region]
+    holder = resource.properties if kind == "Write" else (own or _replicas(resource))[0]
+    sides = _sides(resource, holder, kind)
+    least, most = (
+        sum((_bound(resource, side, kind, end) for side in sides), Decimal(0))
+        for end in ("MinCapacity", "MaxCapacity")
+    )
+    wanted = context.declared(resource, f"peak_{kind.lower()}_units_per_second")
+    percent = _target_percent(resource, sides, kind)
+    held = most if wanted is None else min(most, max(least, wanted.value * 100 / percent))
+    return constant(held, f"{shown(held)} {kind.lower()} units of {resource.name} at the peak")
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:

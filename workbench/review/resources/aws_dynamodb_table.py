@@ -13,6 +13,7 @@ from workbench.assembly import Resource
 from workbench.review import dynamodb
 from workbench.review.floor import HOURS, Grown, above
 from workbench.review.numbers import constant, shown
+from workbench.review.resources import aws_dynamodb_globaltable
 from workbench.review.room import Context, CostLine, Limit, Room, number, one_of, refuse, setting
 from workbench.workload import Figure, total
 
@@ -23,6 +24,7 @@ def _mode(resource: Resource) -> str:
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    dynamodb.refuse_extras(resource)
     properties = resource.properties
     suffix = dynamodb.suffix_of(resource, properties.get("TableClass"))
     if _mode(resource) == "PAY_PER_REQUEST":
@@ -60,14 +62,13 @@ def _capacity(resource: Resource, context: Context, kind: str) -> Grown:
 
 def _scaling(resource: Resource, context: Context, kind: str) -> list[Resource]:
     """The targets of Application Auto Scaling that change its capacity, or that of its indexes."""
-    found = []
-    for target in context.all_of("AWS::ApplicationAutoScaling::ScalableTarget"):
-        dimension = str(target.properties.get("ScalableDimension"))
-        if dimension.startswith("dynamodb:") and dimension.endswith(f":{kind}CapacityUnits"):
-            raw = (target.raw.get("Properties") or {}).get("ResourceId")
-            if any(each is resource for each in context.links.mentions(target, raw)):
-                found.append(target)
-    return found
+    targets = context.mentioning(resource, "AWS::ApplicationAutoScaling::ScalableTarget", "ResourceId")
+    return [each for each in targets if _scales(each, kind)]
+
+
+def _scales(target: Resource, kind: str) -> bool:
+    dimension = str(target.properties.get("ScalableDimension"))
+    return dimension.startswith("dynamodb:") and dimension.endswith(f":{kind}CapacityUnits")
 
 
 def _pairs(resource: Resource, targets: list[Resource], parts: list[Figure]) -> list[tuple[Resource, Figure]]:
@@ -82,10 +83,11 @@ def _pairs(resource: Resource, targets: list[Resource], parts: list[Figure]) -> 
 
 
 def _target_percent(context: Context, target: Resource) -> Decimal:
-    for policy in context.all_of("AWS::ApplicationAutoScaling::ScalingPolicy"):
-        if context.target(policy, policy.properties.get("ScalingTargetId")) is target:
-            config = policy.properties.get("TargetTrackingScalingPolicyConfiguration") or {}
-            return number(policy, config.get("TargetValue"), "TargetValue", default=dynamodb.TARGET_PERCENT)
+    for policy in context.pointing_at(
+        target, "AWS::ApplicationAutoScaling::ScalingPolicy", "ScalingTargetId"
+    ):
+        config = policy.properties.get("TargetTrackingScalingPolicyConfiguration") or {}
+        return number(policy, config.get("TargetValue"), "TargetValue", default=dynamodb.TARGET_PERCENT)
     return Decimal(dynamodb.TARGET_PERCENT)
 
 
@@ -122,7 +124,20 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
             what = "MaxCapacity of the scaling" if scales else f"{kind}CapacityUnits of ProvisionedThroughput"
             advice = f"{setting(name, what)}, or take PAY_PER_REQUEST"
             yield Limit(name, limit, unit, quota, load, True, source, advice)
+            largest, limit = _largest(resource, context, kind), f"Table {kind.lower()} units provisioned"
+            yield context.against(f"dynamodb.table_{kind.lower()}", resource, limit, largest)
     yield from dynamodb.partition_limits(resource, context)
+
+
+def _largest(resource: Resource, context: Context, kind: str) -> Figure:
+    """The most capacity units that the table, or that one of its indexes, may have."""
+    parts = [_units(resource, resource.properties, kind, "table")]
+    parts += [_units(resource, each, kind, _index(each)) for each in dynamodb.indexes(resource)]
+    most = {id(part): part for part in parts}
+    for target, part in _pairs(resource, _scaling(resource, context, kind), parts):
+        units = number(target, target.properties.get("MaxCapacity"), "MaxCapacity")
+        most[id(part)] = constant(units, f"{shown(units)} {kind.lower()} units (MaxCapacity)")
+    return max(most.values(), key=lambda part: part.value)
 
 
 def _ceiling(resource: Resource, context: Context, kind: str) -> Figure:
@@ -140,11 +155,15 @@ def _ceiling(resource: Resource, context: Context, kind: str) -> Figure:
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
+    """What all tables of the region have provisioned, the global ones with their part of it."""
     tables = [each for each in context.all_of("AWS::DynamoDB::Table") if _mode(each) == "PROVISIONED"]
-    for kind in ("Read", "Write") if tables else ():
-        held = total(*(_at_peak(each, context, kind) for each in tables))
+    global_tables = context.all_of("AWS::DynamoDB::GlobalTable")
+    spread = list(filter(aws_dynamodb_globaltable.is_provisioned, global_tables))
+    for kind in ("Read", "Write") if tables or spread else ():
+        held = [_at_peak(each, context, kind) for each in tables]
+        held += [aws_dynamodb_globaltable.at_peak(each, context, kind) for each in spread]
         limit = f"DynamoDB {kind.lower()} units provisioned"
-        yield context.against(f"dynamodb.account_{kind.lower()}", "account", limit, held)
+        yield context.against(f"dynamodb.account_{kind.lower()}", "account", limit, total(*held))
 
 
 def _at_peak(resource: Resource, context: Context, kind: str) -> Figure:

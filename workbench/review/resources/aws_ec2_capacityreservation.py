@@ -1,13 +1,13 @@
 """Capacity reservations: an instance that is reserved pays as one that runs, and one that runs in it pays once.
 
-So the instances of the assembly whose launch template names the reservation are left out of it: they have lines of
-their own; of a group its MinSize. Facts:
+So the instances of the assembly that name the reservation, or whose launch template does, are left out of it: they
+have lines of their own; of a group its MinSize. Facts:
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/capacity-reservations-pricing-billing.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from workbench.assembly import Resource
@@ -37,19 +37,31 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 def _running(resource: Resource, context: Context) -> Decimal:
     """How many instances of the assembly always run in it."""
     running = Decimal(0)
-    for each in (
-        *context.all_of("AWS::EC2::Instance"),
-        *context.all_of("AWS::AutoScaling::AutoScalingGroup"),
-    ):
-        template = context.target(each, each.properties.get("LaunchTemplate"))
-        if template is None or template.type != "AWS::EC2::LaunchTemplate":
-            continue
-        settings = (template.raw.get("Properties") or {}).get("LaunchTemplateData") or {}
-        named = context.links.mentions(template, settings.get("CapacityReservationSpecification"))
-        if any(found is resource for found in named):
-            is_group = each.type == "AWS::AutoScaling::AutoScalingGroup"
-            running += ec2.bounds(each)[0].value if is_group else 1
+    for each in context.once(_machines).get(resource, []):
+        is_group = each.type == "AWS::AutoScaling::AutoScalingGroup"
+        running += ec2.bounds(each)[0].value if is_group else 1
     return running
+
+
+def _machines(context: Context) -> Mapping[Resource, list[Resource]]:
+    """Reservation → the instances and groups that run in it."""
+    found: dict[Resource, list[Resource]] = {}
+    for kind in ("AWS::EC2::Instance", "AWS::AutoScaling::AutoScalingGroup"):
+        for each in context.all_of(kind):
+            for reservation in dict.fromkeys(_named_by(each, context)):
+                found.setdefault(reservation, []).append(each)
+    return found
+
+
+def _named_by(machine: Resource, context: Context) -> list[Resource]:
+    """The reservations that an instance or a group names, itself or in its launch template."""
+    own = (machine.raw.get("Properties") or {}).get("CapacityReservationSpecification")
+    named = context.links.mentions(machine, own)
+    template = context.target(machine, machine.properties.get("LaunchTemplate"))
+    if template is not None and template.type == "AWS::EC2::LaunchTemplate":
+        settings = (template.raw.get("Properties") or {}).get("LaunchTemplateData") or {}
+        named += context.links.mentions(template, settings.get("CapacityReservationSpecification"))
+    return named
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -21,8 +21,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 def _has_elastic_address(resource: Resource, context: Context) -> bool:
     """Whether one takes the place of the address that it would get; that one has a line of its own."""
-    elastic = [*context.all_of("AWS::EC2::EIP"), *context.all_of("AWS::EC2::EIPAssociation")]
-    return any(context.target(each, each.properties.get("InstanceId")) is resource for each in elastic)
+    kinds = ("AWS::EC2::EIP", "AWS::EC2::EIPAssociation")
+    return any(context.pointing_at(resource, kind, "InstanceId") for kind in kinds)
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

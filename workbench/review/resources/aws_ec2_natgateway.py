@@ -8,10 +8,10 @@ https://docs.aws.amazon.com/vpc/latest/userguide/nat-gateway-basics.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
-from workbench.assembly import Resource
+from workbench.assembly import Resource, Stack
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant, dollars
 from workbench.review.prices import PriceBook
@@ -45,14 +45,12 @@ def _from_other_zones(resource: Resource, context: Context) -> Figure | None:
 
 def _served(resource: Resource, context: Context) -> Iterator[str]:
     """The zone of each subnet whose route table leads to it, where the template tells."""
-    tables = [
-        context.target(route, route.properties.get("RouteTableId"))
-        for route in context.all_of("AWS::EC2::Route")
-        if context.target(route, route.properties.get("NatGatewayId")) is resource
-    ]
-    for each in context.all_of("AWS::EC2::SubnetRouteTableAssociation") if tables else ():
-        table = context.target(each, each.properties.get("RouteTableId"))
-        if any(table is known for known in tables):
+    routes = context.pointing_at(resource, "AWS::EC2::Route", "NatGatewayId")
+    tables = dict.fromkeys(context.target(each, each.properties.get("RouteTableId")) for each in routes)
+    for table in tables:
+        if table is None:
+            continue
+        for each in context.pointing_at(table, "AWS::EC2::SubnetRouteTableAssociation", "RouteTableId"):
             zone = _zone(context.target(each, each.properties.get("SubnetId")))
             if zone is not None:
                 yield zone
@@ -75,9 +73,16 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         yield context.against("nat.gbps", resource, "Bandwidth", rate)
 
 
+def _by_stack(context: Context) -> Mapping[Stack, list[Resource]]:
+    found: dict[Stack, list[Resource]] = {}
+    for each in context.all_of("AWS::EC2::NatGateway"):
+        found.setdefault(each.stack, []).append(each)
+    return found
+
+
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
     declared = resource.stack.top.metadata.get("Workload") or {}
-    gateways = [each for each in context.all_of(resource.type) if each.stack is resource.stack]
+    gateways = context.once(_by_stack)[resource.stack]
     if declared.get("stage") == "sandbox" and len(gateways) > 1 and resource is gateways[0]:
         price = PriceBook.load()["nat.gateway_hour"].cost(HOURS.value)
         saved = dollars(price * (len(gateways) - 1))

@@ -26,7 +26,9 @@ ROOM = Room(
     classification="usage",
     usage={
         "cross_zone_gb_per_month": Usage(
-            "GB", "bytes that one zone sends to another, each counted once; not those to a NAT gateway"
+            "GB",
+            "bytes that one zone sends to another, each counted once; not those that a NAT gateway or a network load "
+            "balancer counts",
         ),
         "egress_gb_per_month": Usage("GB", "bytes sent to the internet; not those to CloudFront"),
     },

@@ -21,6 +21,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         "VpcEndpointType",
         ("Gateway", "Interface", "GatewayLoadBalancer"),
     )
+    if resource.properties.get("ServiceRegion") not in (None, resource.stack.region):
+        raise refuse(resource, "ServiceRegion is another region, which pays for the way there too")
     if kind == "Gateway":
         if "processed_gb_per_month" in resource.workload:
             raise refuse(resource, "a gateway is free, and processed_gb_per_month is declared")

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import transit, zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS
 from workbench.review.room import Context, CostLine, Room, Usage, one_of, refuse
 
@@ -35,7 +36,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 def _refuse_extras(resource: Resource) -> None:
     properties = resource.properties
-    if properties.get("EnableAcceleration") is True:
+    if is_true(properties.get("EnableAcceleration")):
         raise refuse(resource, "EnableAcceleration adds accelerators and their premium")
     if properties.get("VpnConcentratorId"):
         raise refuse(resource, "VpnConcentratorId pays by the concentrator")

@@ -1,6 +1,7 @@
 """ECS services on Fargate: vCPUs, memory and storage of the tasks that run on average, and their addresses.
 
-On instances a service costs nothing by itself. A volume that each task gets is paid as long as the task runs. Facts:
+On instances a service costs nothing by itself, but the volume that each task gets, which is paid as long as it runs.
+A service that names no launch type runs where its cluster has it run by default. Facts:
 https://aws.amazon.com/fargate/pricing/ and https://docs.aws.amazon.com/general/latest/gr/ecs-service.html
 """
 
@@ -11,19 +12,27 @@ from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review import ec2, fargate, zones
-from workbench.review.floor import HOURS, at_peak, grown, served, serving
+from workbench.review.floor import HOURS, Grown, at_peak, grown, served, serving
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.queueing import Station
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, setting, sum_declared
+from workbench.workload import Figure
 
 _EACH = "requests_per_second_per_task"
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
-    if not fargate.is_fargate(resource):
-        return
-    each = fargate.task(resource, context)
     fleet = grown(context, resource, "average_tasks", *fargate.bounds(resource, context))
+    if fargate.is_fargate(resource, context):
+        yield from _on_fargate(resource, context, fleet)
+    for configuration in resource.properties.get("VolumeConfigurations") or []:
+        managed = configuration.get("ManagedEBSVolume") or {}
+        disk = ec2.volume(resource, {"VolumeType": "gp3", **managed}, "SizeInGiB", "VolumeType")
+        yield from ec2.volume_lines(fleet, disk)
+
+
+def _on_fargate(resource: Resource, context: Context, fleet: Grown) -> Iterator[CostLine]:
+    each = fargate.task(resource, context)
     cpu = constant(each.processors, f"{shown(each.processors)} vCPU") * HOURS
     memory = constant(each.memory_gb, f"{shown(each.memory_gb)} GB") * HOURS
     arch = each.architecture
@@ -36,10 +45,6 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if network.get("AssignPublicIp") == "ENABLED":
         yield from zones.public_addresses(fleet)
         yield from zones.egress(resource, context)
-    for configuration in resource.properties.get("VolumeConfigurations") or []:
-        managed = configuration.get("ManagedEBSVolume") or {}
-        disk = ec2.volume(resource, {"VolumeType": "gp3", **managed}, "SizeInGiB", "VolumeType")
-        yield from ec2.volume_lines(fleet, disk)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
@@ -57,22 +62,26 @@ def _stations(resource: Resource, context: Context) -> Iterator[Station]:
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
-    used = []
+    """The vCPUs of tasks on Fargate; those of a service that has Spot alone have a quota of their own."""
+    used: dict[bool, list[Figure]] = {False: [], True: []}
     for service in context.all_of("AWS::ECS::Service"):
-        if fargate.is_fargate(service):
+        if fargate.is_fargate(service, context):
             size = fargate.task(service, context).processors
             least, most = fargate.bounds(service, context)
             count = at_peak(context, service, _EACH, least, most)
-            used.append(count * constant(size, f"{shown(size)} vCPU of {service.name}"))
-    if used:
-        yield context.against("fargate.vcpus", "account", "Fargate vCPUs, on demand", sum_declared(used))
+            processors = count * constant(size, f"{shown(size)} vCPU of {service.name}")
+            used[fargate.is_all_spot(service, context)].append(processors)
+    for is_spot, quota, words in ((False, "vcpus", "on demand"), (True, "spot_vcpus", "Spot")):
+        if used[is_spot]:
+            load = sum_declared(used[is_spot])
+            yield context.against(f"fargate.{quota}", "account", f"Fargate vCPUs, {words}", load)
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    if not fargate.is_fargate(resource):
+    if not fargate.is_fargate(resource, context):
         return
     name = context.name_of(resource)
-    if fargate.uses_spot(resource):
+    if fargate.uses_spot(resource, context):
         yield f"{name}: the price of Fargate Spot moves; on demand, which is counted, is its ceiling"
     saved = fargate.graviton_saving(fargate.task(resource, context))
     if saved:

@@ -65,8 +65,11 @@ def _moves(resource: Resource) -> list[str]:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    name = context.name_of(resource)
     if _moves(resource):
-        yield f"{context.name_of(resource)}: reading what lifecycle has moved pays by the byte, which is not priced"
+        yield f"{name}: reading what lifecycle has moved pays by the byte, which is not priced"
+    if resource.properties.get("AvailabilityZoneName") and _CLASSES["ia"] in _moves(resource):
+        yield f"{name}: Infrequent Access of One Zone costs less than that of Standard, which is counted"
 
 
 ROOM = Room(

@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.assembly import Resource
+from workbench.review import service_logs
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS, times
 from workbench.review.numbers import constant, dollars, plain
 from workbench.review.prices import PriceBook
@@ -27,6 +29,7 @@ SUPPORT = {
     "1.35": ("2027-03-27", "2028-03-27"),
 }
 
+_LOGGED = "control_plane_logs_gb_per_month"
 _TIERS = ("xl", "2xl", "4xl", "8xl")
 _AUTO_MACHINE, _AUTO_CPUS, _AUTO_GB = "m7i.large", 2, 80
 
@@ -44,10 +47,9 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         yield from _auto_mode(resource, context)
     if _makes_load_balancers(resource):
         yield from _load_balancers(resource, context)
-    if _logs_elsewhere(resource, context):
-        written = context.derive(resource, "control_plane_logs_gb_per_month")
-        words = "Logs written (control plane, log group not in the template)"
-        yield CostLine(words, "GB", written, "cloudwatch.logs.ingest")
+    if _writes_logs(resource):
+        group = service_logs.beginning("/aws/eks/{}/cluster", resource.properties.get("Name"))
+        yield from service_logs.lines(resource, context, "control plane", key=_LOGGED, group=group)
 
 
 def _tier(resource: Resource) -> str | None:
@@ -61,7 +63,7 @@ def _tier(resource: Resource) -> str | None:
 def _is_in_auto_mode(resource: Resource) -> bool:
     """Whether EKS itself starts nodes; without node pools it manages only load balancers and volumes."""
     compute = resource.properties.get("ComputeConfig") or {}
-    return compute.get("Enabled") is True and bool(compute.get("NodePools"))
+    return is_true(compute.get("Enabled")) and bool(compute.get("NodePools"))
 
 
 def _auto_mode(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -76,18 +78,16 @@ def _auto_mode(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield CostLine("Volumes (Auto Mode, gp3)", "GB-months", times(hours, disk), "ebs.gp3")
 
 
-def _logs_elsewhere(resource: Resource, context: Context) -> bool:
-    """Whether the control plane writes logs to a group that EKS makes, and that is not in the template."""
+def _writes_logs(resource: Resource) -> bool:
+    """Whether the control plane writes logs, to a group that EKS makes where it isn't in the template."""
     logging = (resource.properties.get("Logging") or {}).get("ClusterLogging") or {}
-    groups = context.all_of("AWS::Logs::LogGroup")
-    has_own = any(str(each.properties.get("LogGroupName", "")).startswith("/aws/eks/") for each in groups)
-    return bool(logging.get("EnabledTypes")) and not has_own
+    return bool(logging.get("EnabledTypes"))
 
 
 def _makes_load_balancers(resource: Resource) -> bool:
     """Whether EKS itself makes a load balancer for an Ingress or a Service, which no template shows."""
     network = resource.properties.get("KubernetesNetworkConfig") or {}
-    return (network.get("ElasticLoadBalancing") or {}).get("Enabled") is True
+    return is_true((network.get("ElasticLoadBalancing") or {}).get("Enabled"))
 
 
 def _load_balancers(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -100,6 +100,8 @@ def _load_balancers(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _refuse_extras(resource: Resource) -> None:
+    if resource.properties.get("OutpostConfig"):
+        raise refuse(resource, "OutpostConfig runs its control plane on an outpost, which pays by itself")
     if resource.properties.get("RemoteNetworkConfig"):
         raise refuse(resource, "RemoteNetworkConfig is for hybrid nodes, which pay by the vCPU")
 
@@ -146,7 +148,7 @@ ROOM = Room(
         "auto_mode_vcpu_hours_per_month": Usage(
             "vCPU-hours", "Auto Mode: vCPUs of the nodes that it starts × their hours"
         ),
-        "control_plane_logs_gb_per_month": Usage(
+        _LOGGED: Usage(
             "GB", "log bytes of the control plane, where its log group is not in the template", scales=False
         ),
         "load_balancers": Usage(

@@ -11,35 +11,14 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import ec2, machines, zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import grown
-from workbench.review.numbers import constant
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, setting
-from workbench.workload import Figure
-
-# Size → network interfaces, and IPv4 addresses of each.
-_INTERFACES = {
-    "medium": (2, 4),
-    "large": (3, 10),
-    "xlarge": (4, 15),
-    "2xlarge": (4, 15),
-    "4xlarge": (8, 30),
-    "8xlarge": (8, 30),
-    "12xlarge": (8, 30),
-    "16xlarge": (15, 50),
-}
-_BURSTABLE_INTERFACES = {
-    "nano": (2, 2),
-    "micro": (2, 2),
-    "small": (3, 4),
-    "medium": (3, 6),
-    "large": (3, 12),
-    "xlarge": (4, 15),
-    "2xlarge": (4, 15),
-}
-_PODS_OF_SMALL, _PODS_OF_LARGE, _LARGE_CPUS = 110, 250, 30
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, refuse, setting
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    if is_true((resource.properties.get("WarmPoolConfig") or {}).get("Enabled")):
+        raise refuse(resource, "WarmPoolConfig keeps stopped nodes, which pay for their volumes")
     least, most = ec2.bounds(resource)
     fleet = grown(context, resource, "average_nodes", least, most)
     each = ec2.nodes_machine(resource, context)
@@ -49,7 +28,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    pods = _pods_of_a_node(resource, ec2.nodes_machine(resource, context).type)
+    pods = machines.pods(resource, ec2.nodes_machine(resource, context).type)
     if pods is not None:
         _, most = ec2.bounds(resource)
         load = context.derive(resource, "peak_pods")
@@ -57,17 +36,6 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         name = context.name_of(resource)
         advice = f"{setting(name, 'MaxSize of ScalingConfig')}, or take a larger instance type"
         yield Limit(name, "Pods on the nodes", "pods", most * pods, load, True, source, advice)
-
-
-def _pods_of_a_node(resource: Resource, machine: str) -> Figure | None:
-    family, _, size = machine.partition(".")
-    sizes = _BURSTABLE_INTERFACES if family.startswith("t") else _INTERFACES
-    if size not in sizes or machine == "t3a.small":  # that one has an interface less than its sisters
-        return None
-    interfaces, addresses = sizes[size]
-    ceiling = _PODS_OF_SMALL if machines.processors(resource, machine) < _LARGE_CPUS else _PODS_OF_LARGE
-    room = interfaces * (addresses - 1) + 2
-    return constant(min(room, ceiling), f"{min(room, ceiling)} pods a {machine}")
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review import by_use, machines
+from workbench.review import by_use, machines, vended
 from workbench.review.floor import HOURS, Grown
-from workbench.review.numbers import constant, shown
+from workbench.review.numbers import constant, dollars, shown
+from workbench.review.prices import PriceBook
 from workbench.review.quotas import Quota, by_size
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, setting, text
 from workbench.workload import BYTES_PER_GB, Figure
@@ -49,13 +50,35 @@ def memory(kind: str) -> Quota | None:
     return by_size("elasticache.node_bytes").get(f"cache.{_SAME_MEMORY.get(family, family)}.{size}")
 
 
+def valkey_saving(kind: str, count: Decimal) -> str:
+    """What Valkey saves on `count` nodes: dollars where the book has both prices, and otherwise what AWS says."""
+    book = PriceBook.load().prices
+    ours, other = (f"elasticache.{name}.{kind}" for name in ("redis", "valkey"))
+    if ours not in book or other not in book:
+        return "a fifth less"
+    hours = count * HOURS.value
+    return f"{dollars(book[ours].cost(hours) - book[other].cost(hours))} a month less"
+
+
+def log_lines(resource: Resource, context: Context) -> Iterator[CostLine]:
+    """Logs that it sends to a log group that is in no stack here; of one that is, they are that group's line."""
+    for each in resource.properties.get("LogDeliveryConfigurations") or []:
+        details = (each.get("DestinationDetails") or {}).get("CloudWatchLogsDetails") or {}
+        if details and context.target(resource, details.get("LogGroup")) is None:
+            yield from vended.lines_to(resource, context, "logs", is_here=False)
+            return
+
+
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     engine, kind = _engine(resource), _kind(resource)
-    yield from Grown(nodes(resource)).lines("Nodes", f"{engine}, {kind}", "node-hours", HOURS, _PRICES.format(kind))
+    yield from Grown(nodes(resource)).lines(
+        "Nodes", f"{engine}, {kind}", "node-hours", HOURS, _PRICES.format(kind)
+    )
     days = resource.properties.get("SnapshotRetentionLimit")
     if number(resource, days, "SnapshotRetentionLimit", default=0):
         row = ("Backups", "GB-months", "backup_gb", "elasticache.backup")
         yield from by_use.lines(resource, context, row)
+    yield from log_lines(resource, context)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
@@ -69,10 +92,12 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    yield from machines.graviton_warnings(resource, context, _kind(resource), _PRICES)
+    kind, count = _kind(resource), nodes(resource).value
+    yield from machines.graviton_warnings(resource, context, kind, _PRICES, count)
     if _engine(resource) == "redis":
+        less = valkey_saving(kind, count)
         name = context.name_of(resource)
-        yield f"{name}: Valkey, as an AWS::ElastiCache::ReplicationGroup of one node, costs a fifth less"
+        yield f"{name}: Valkey, as an AWS::ElastiCache::ReplicationGroup of one node, costs {less}"
 
 
 ROOM = Room(
@@ -81,6 +106,7 @@ ROOM = Room(
     usage={
         "stored_gb": Usage("GB", "Redis: data held, for the reader where the memory of its type isn't known"),
         "backup_gb": Usage("GB", "Redis: backups beyond the first, where SnapshotRetentionLimit is set"),
+        **vended.DELIVERED,
     },
     lines=_lines,
     limits=_limits,

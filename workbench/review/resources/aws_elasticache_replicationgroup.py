@@ -12,10 +12,9 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review import machines
+from workbench.review import machines, vended
 from workbench.review.floor import HOURS, Grown
-from workbench.review.numbers import constant, dollars, shown
-from workbench.review.prices import PriceBook
+from workbench.review.numbers import constant, shown
 from workbench.review.resources import aws_elasticache_cachecluster
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, text
 from workbench.workload import BYTES_PER_GB, Figure, total
@@ -61,6 +60,8 @@ def _nodes(resource: Resource) -> Figure:
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     properties = resource.properties
+    durability = properties.get("Durability", "default")
+    one_of(resource, str(durability).lower(), "Durability", ("default", "disabled"))
     kind = _node_type(resource)
     fleet, key = Grown(_nodes(resource)), f"elasticache.{engine(resource)}.{kind}"
     yield from fleet.lines("Nodes", f"{engine(resource)}, {kind}", "node-hours", HOURS, key)
@@ -70,6 +71,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if properties.get("GlobalReplicationGroupId") or "replicated_gb_per_month" in resource.workload:
         moved = context.derive(resource, "replicated_gb_per_month")
         yield CostLine("Data replicated (other region)", "GB", moved, "transfer.inter_region")
+    yield from aws_elasticache_cachecluster.log_lines(resource, context)
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
@@ -100,17 +102,8 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
     count = _nodes(resource).value
     yield from machines.graviton_warnings(resource, context, _node_type(resource), prices, count)
     if engine(resource) == "redis":
-        yield f"{context.name_of(resource)}: Valkey, which speaks the same protocol, costs {_less(resource)}"
-
-
-def _less(resource: Resource) -> str:
-    """What Valkey saves: dollars where the book has both prices, and otherwise what AWS says."""
-    book, kind = PriceBook.load().prices, _node_type(resource)
-    ours, other = (f"elasticache.{name}.{kind}" for name in ("redis", "valkey"))
-    if ours not in book or other not in book:
-        return "a fifth less"
-    hours = _nodes(resource).value * HOURS.value
-    return f"{dollars(book[ours].cost(hours) - book[other].cost(hours))} a month less"
+        less = aws_elasticache_cachecluster.valkey_saving(_node_type(resource), count)
+        yield f"{context.name_of(resource)}: Valkey, which speaks the same protocol, costs {less}"
 
 
 ROOM = Room(
@@ -123,6 +116,7 @@ ROOM = Room(
             "GB",
             "the primary of a global datastore: bytes written, which go to another region; zero elsewhere",
         ),
+        **vended.DELIVERED,
         "peak_connections": Usage("connections", "connections at once to its busiest node"),
         "peak_commands_per_second": Usage(
             "commands/s", "for the reader: nothing is paid by it, and AWS states no ceiling"

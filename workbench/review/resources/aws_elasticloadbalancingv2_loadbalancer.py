@@ -1,7 +1,7 @@
 """Load balancers: the hour, the capacity units (LCU) of the average hour, and public addresses.
 
-A network load balancer that balances across zones pays for what crosses them; an application load balancer does not.
-A unit is whichever of its dimensions is used most: new connections, active connections, bytes, and for an
+A network or gateway load balancer that balances across zones pays for what crosses them; an application load balancer
+does not. A unit is whichever of its dimensions is used most: new connections, active connections, bytes, and for an
 application load balancer the rules it evaluates beyond ten a request. The average hour is priced, so a load
 with high peaks costs somewhat more. Facts: https://aws.amazon.com/elasticloadbalancing/pricing/
 """
@@ -27,11 +27,12 @@ _PRICES = {
 _BOTH_SIDES = constant(2, "2 sides that pay")
 FREE_RULES = 10
 RULES_PER_SECOND = 1_000
+_GB_OF_FUNCTIONS = "0.4"
 
 
 @dataclass(frozen=True)
 class _Unit:
-    """What one capacity unit holds: new connections a second, active connections a minute; of bytes it is 1 GB/h."""
+    """What one capacity unit holds: new connections a second, active connections a minute."""
 
     new: int
     active: int
@@ -60,7 +61,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         yield from zones.public_addresses(zones.always(addresses, "addresses"))
     if kind != "gateway" and _faces_the_internet(resource):
         yield from zones.egress(resource, context)
-    if "cross_zone_gb_per_month" in resource.workload or (kind == "network" and _crosses_zones(resource)):
+    crosses = kind != "application" and _crosses_zones(resource)
+    if "cross_zone_gb_per_month" in resource.workload or crosses:
         crossing = context.derive(resource, "cross_zone_gb_per_month", by=lambda moved: moved * _BOTH_SIDES)
         yield CostLine("Data between zones", "GB", crossing, "transfer.inter_az")
 
@@ -87,20 +89,38 @@ def _units(resource: Resource, context: Context, kind: str) -> Figure:
             "new_connections_per_second",
             by=lambda rate: rate / constant(unit.new, f"{unit.new} new connections a second") * HOURS,
         ),
-        context.derive(resource, "processed_gb_per_month", by=lambda moved: moved / constant(1, "1 GB")),
+        context.derive(
+            resource, "processed_gb_per_month", by=lambda moved: moved / _bytes(resource, context)
+        ),
     ]
     if "active_connections_per_minute" in resource.workload:
         held = constant(unit.active, f"{shown(Decimal(unit.active))} active connections")
         figures.append(
             context.derive(resource, "active_connections_per_minute", by=lambda open_: open_ / held * HOURS)
         )
-    paid_rules = _rules(resource, context) - FREE_RULES if kind == "application" else 0
+    paid_rules = len(_rules(resource, context)) - FREE_RULES if kind == "application" else 0
     if paid_rules > 0:
         figures.append(
             context.derive(resource, "requests_per_month", by=lambda count: _evaluations(count, paid_rules))
         )
     missing = [figure for figure in figures if not is_declared(figure)]
     return missing[0] if missing else max(figures, key=lambda figure: figure.value)
+
+
+def _bytes(resource: Resource, context: Context) -> Figure:
+    """What one unit holds of bytes in an hour: of those to and from a function less."""
+    targets = [
+        target
+        for name, holders in (
+            ("DefaultActions", _listeners(resource, context)),
+            ("Actions", _rules(resource, context)),
+        )
+        for holder in holders
+        for target in context.links.mentions(holder, (holder.raw.get("Properties") or {}).get(name))
+    ]
+    if any(each.properties.get("TargetType") == "lambda" for each in targets):
+        return constant(_GB_OF_FUNCTIONS, "0.4 GB (targets are functions)")
+    return constant(1, "1 GB")
 
 
 def _evaluations(requests: Figure, paid_rules: int) -> Figure:
@@ -110,17 +130,16 @@ def _evaluations(requests: Figure, paid_rules: int) -> Figure:
 
 
 def _listeners(resource: Resource, context: Context) -> list[Resource]:
-    listeners = context.all_of("AWS::ElasticLoadBalancingV2::Listener")
+    return context.pointing_at(resource, "AWS::ElasticLoadBalancingV2::Listener", "LoadBalancerArn")
+
+
+def _rules(resource: Resource, context: Context) -> list[Resource]:
+    kind = "AWS::ElasticLoadBalancingV2::ListenerRule"
     return [
-        each for each in listeners if context.target(each, each.properties.get("LoadBalancerArn")) is resource
+        rule
+        for listener in _listeners(resource, context)
+        for rule in context.pointing_at(listener, kind, "ListenerArn")
     ]
-
-
-def _rules(resource: Resource, context: Context) -> int:
-    own = _listeners(resource, context)
-    rules = context.all_of("AWS::ElasticLoadBalancingV2::ListenerRule")
-    targets = [context.target(each, each.properties.get("ListenerArn")) for each in rules]
-    return sum(any(target is each for each in own) for target in targets)
 
 
 def _network_unit(resource: Resource, context: Context) -> _Unit:
@@ -154,7 +173,7 @@ ROOM = Room(
         "new_connections_per_second": Usage("connections/s", "connections that are opened, on average"),
         "active_connections_per_minute": Usage("connections", "connections open at once, on average"),
         "cross_zone_gb_per_month": Usage(
-            "GB", "network load balancers across zones: bytes that one zone sends to another"
+            "GB", "network and gateway load balancers across zones: bytes that one zone sends to another"
         ),
         **zones.EGRESS,
     },

@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 
 from workbench.assembly import Resource
-from workbench.review import by_use
+from workbench.review import by_use, service_logs
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, number, one_of, refuse
@@ -73,6 +73,11 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         ("Workers (vCPUs)", "vCPU-hours", "vcpu_hours_per_month", "emr_serverless.vcpu"),
         ("Workers (memory)", "GB-hours", "memory_gb_hours_per_month", "emr_serverless.memory"),
     )
+    monitoring = resource.properties.get("MonitoringConfiguration") or {}
+    logging = monitoring.get("CloudWatchLoggingConfiguration") or {}
+    named = logging.get("LogGroupName")
+    if by_use.is_true(logging.get("Enabled")) and context.target(resource, named) is None:
+        yield from service_logs.lines(resource, context, "EMR", group=service_logs.beginning("{}", named))
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
@@ -88,6 +93,7 @@ ROOM = Room(
             "vCPU-hours", "vCPUs × hours of all workers, without those that never stop"
         ),
         "memory_gb_hours_per_month": Usage("GB-hours", "memory × hours of the same workers"),
+        **service_logs.USAGE,
     },
     lines=_lines,
     warnings=_warnings,

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, setting
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -28,8 +28,9 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         return
     rate = number(resource, written, "InvocationRateLimitPerSecond")
     quota = constant(rate, f"{shown(rate)} invocations/s in the template")
-    source = context.quota(key).source
-    yield Limit(context.name_of(resource), limit, "invocations/s", quota, load, True, source)
+    name, source = context.name_of(resource), context.quota(key).source
+    advice = setting(name, "InvocationRateLimitPerSecond")
+    yield Limit(name, limit, "invocations/s", quota, load, True, source, advice)
 
 
 ROOM = Room(

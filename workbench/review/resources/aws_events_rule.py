@@ -22,13 +22,17 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _sends_to_a_bus_elsewhere(resource: Resource, context: Context) -> bool:
-    """Whether a target is a bus in no stack here, or in another region; what is put on one here is its own line."""
+    """Whether a target is a bus in no stack here, or in another account or region; one beside it has its own line."""
     for target in resource.properties.get("Targets") or []:
         if ":event-bus/" in str(target.get("Arn")):
             bus = context.target(resource, target["Arn"])
-            if bus is None or bus.stack.region != resource.stack.region:
+            if bus is None or _place(bus) != _place(resource):
                 return True
     return False
+
+
+def _place(resource: Resource) -> tuple[str | None, str]:
+    return resource.stack.account, resource.stack.region
 
 
 def _matches_custom_events(resource: Resource) -> bool:

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import vended, zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS
 from workbench.review.room import Context, CostLine, Room, Usage, refuse
 
@@ -32,7 +33,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     far = context.declared(resource, "asia_pacific_gb_per_month")
     if far is not None:
         yield CostLine("Premium (Asia Pacific)", "GB", far, "globalaccelerator.dt_premium.apac_from_us")
-    if properties.get("FlowLogsEnabled") is True:
+    if is_true(properties.get("FlowLogsEnabled")):
         yield from vended.lines_to(resource, context, "s3", is_here=False)
     else:
         vended.refuse_declared(resource, "FlowLogsEnabled is not set")
@@ -40,17 +41,12 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 def _refuse_places(resource: Resource, context: Context) -> None:
     """Endpoints in other parts of the world have premiums that the price book lacks."""
-    for group in context.all_of("AWS::GlobalAccelerator::EndpointGroup"):
-        listener = context.target(group, group.properties.get("ListenerArn"))
-        if listener is None or _accelerator(listener, context) is not resource:
-            continue
-        region = str(group.properties.get("EndpointGroupRegion"))
-        if not region.startswith(_KNOWN_PLACES):
-            raise refuse(resource, f"it has endpoints in {region}, and the premium there is another")
-
-
-def _accelerator(listener: Resource, context: Context) -> Resource | None:
-    return context.target(listener, listener.properties.get("AcceleratorArn"))
+    kind = "AWS::GlobalAccelerator::EndpointGroup"
+    for listener in context.pointing_at(resource, "AWS::GlobalAccelerator::Listener", "AcceleratorArn"):
+        for group in context.pointing_at(listener, kind, "ListenerArn"):
+            region = str(group.properties.get("EndpointGroupRegion"))
+            if not region.startswith(_KNOWN_PLACES):
+                raise refuse(resource, f"it has endpoints in {region}, and the premium there is another")
 
 
 ROOM = Room(

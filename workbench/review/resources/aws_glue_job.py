@@ -1,6 +1,7 @@
 """Glue jobs: the data processing units (DPUs) of a run × its time, one minute at least.
 
-With automatic scaling all workers are counted, which is the most. Flexible execution and Glue 6 are cheaper. Facts:
+With automatic scaling all workers are counted, which is the most. Flexible execution and Glue 6 are cheaper. What it
+writes goes to log groups that Glue makes, unless an argument names one. Facts:
 https://aws.amazon.com/glue/pricing/ and https://docs.aws.amazon.com/glue/latest/dg/add-job.html
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review import by_use, glue
+from workbench.review import by_use, glue, service_logs
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, number, one_of, refuse
 from workbench.workload import Figure
@@ -18,6 +19,7 @@ from workbench.workload import Figure
 _COMMANDS = ("glueetl", "gluestreaming", "pythonshell")
 _PYTHON_SHELL_DPU, _SPARK_DPU = "0.0625", "10"
 _LEAST_MINUTES = Decimal(1)
+_LOG_GROUP = "--continuous-log-logGroup"
 
 
 def _units(resource: Resource, command: str) -> Figure:
@@ -61,6 +63,9 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
     quantity = context.derive(resource, "runs_per_month", "run_minutes", by=hours)
     yield CostLine(f"Runs ({words})", "DPU-hours", quantity, price_key)
+    named = (resource.properties.get("DefaultArguments") or {}).get(_LOG_GROUP)
+    if context.target(resource, named) is None:
+        yield from service_logs.lines(resource, context, "Glue", group=service_logs.beginning("{}", named))
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
@@ -75,6 +80,7 @@ ROOM = Room(
     usage={
         "runs_per_month": Usage("runs", "how often it runs"),
         "run_minutes": Usage("minutes", "how long one run takes", scales=False),
+        **service_logs.USAGE,
     },
     lines=_lines,
     warnings=_warnings,

@@ -25,7 +25,7 @@ _SHARD_METRICS = 7
 # What one shard takes and gives in a second, and the size of a unit that is paid for putting.
 _RECORDS, _MB_IN, _MB_OUT, _UNIT_KB = 1_000, 1, 2, 25
 _PROVISIONED_ONLY = ("put_payload_units_per_month",)
-_ON_DEMAND_ONLY = ("ingested_gb_per_month", "read_gb_per_month")
+_ON_DEMAND_ONLY = ("ingested_gb_per_month", "read_gb_per_month", "open_shards")
 
 
 def _mode(resource: Resource) -> str:
@@ -41,6 +41,8 @@ def shard_count(resource: Resource) -> Figure:
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     mode = _mode(resource)
+    if resource.properties.get("WarmThroughputMiBps"):
+        raise refuse(resource, "WarmThroughputMiBps is of On-demand Advantage, which commits a whole account")
     for key in _ON_DEMAND_ONLY if mode == "PROVISIONED" else _PROVISIONED_ONLY:
         if key in resource.workload:
             raise refuse(resource, f"StreamMode is {mode}, and {key} is declared")
@@ -81,11 +83,15 @@ def _provisioned(resource: Resource, context: Context) -> Iterator[CostLine]:
         yield CostLine("Retention (beyond 7 days)", "GB-months", kept, "kinesis.long_term_retention")
     units = context.derive(resource, "put_payload_units_per_month")
     yield CostLine("Records put", "units of 25 KB", units, "kinesis.put_payload_unit")
-    metrics = resource.properties.get("DesiredShardLevelMetrics") or []
-    if metrics:
-        count = _SHARD_METRICS if "ALL" in metrics else len(metrics)
-        each = constant(count, f"{count} metrics")
+    each = _metrics_of_a_shard(resource)
+    if each is not None:
         yield from shards.lines("Metrics", "shards", "metrics", each, "cloudwatch.metrics.custom")
+
+
+def _metrics_of_a_shard(resource: Resource) -> Figure | None:
+    metrics = resource.properties.get("DesiredShardLevelMetrics") or []
+    count = _SHARD_METRICS if "ALL" in metrics else len(metrics)
+    return constant(count, f"{count} metrics") if count else None
 
 
 def _on_demand(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -104,6 +110,10 @@ def _on_demand(resource: Resource, context: Context) -> Iterator[CostLine]:
             share = constant(extra / HOURS.value, f"{shown(extra)} h beyond {start} h ÷ 730 h")
             kept = context.derive(resource, "ingested_gb_per_month", by=lambda gb: gb * share)  # noqa: B023
             yield CostLine(component, "GB-months", kept, key)
+    each = _metrics_of_a_shard(resource)
+    if each is not None:
+        sent = context.derive(resource, "open_shards", by=lambda shards: shards * each)
+        yield CostLine("Metrics (shards)", "metrics", sent, "cloudwatch.metrics.custom")
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
@@ -158,15 +168,10 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
 
 def _readers(resource: Resource, context: Context) -> int:
     """Who of the assembly reads all of the stream from what its shards give to all together."""
-    functions = [
-        (each, each.properties.get("EventSourceArn"))
-        for each in context.all_of("AWS::Lambda::EventSourceMapping")
-    ]
-    hoses = [
-        (each, (each.properties.get("KinesisStreamSourceConfiguration") or {}).get("KinesisStreamARN"))
-        for each in context.all_of("AWS::KinesisFirehose::DeliveryStream")
-    ]
-    return sum(context.target(each, source) is resource for each, source in (*functions, *hoses))
+    source = "KinesisStreamSourceConfiguration.KinesisStreamARN"
+    functions = context.pointing_at(resource, "AWS::Lambda::EventSourceMapping", "EventSourceArn")
+    hoses = context.pointing_at(resource, "AWS::KinesisFirehose::DeliveryStream", source)
+    return len(functions) + len(hoses)
 
 
 ROOM = Room(
@@ -176,6 +181,7 @@ ROOM = Room(
         "put_payload_units_per_month": Usage("units", "provisioned: records put, in steps of 25 KB"),
         "ingested_gb_per_month": Usage("GB", "on demand: bytes put, each record rounded up to 1 KB"),
         "read_gb_per_month": Usage("GB", "on demand: bytes that shared consumers read"),
+        "open_shards": Usage("shards", "on demand, with metrics of shards: how many it has", scales=False),
         "long_term_stored_gb": Usage("GB", "provisioned: data kept beyond 7 days"),
         "long_term_read_gb_per_month": Usage("GB", "bytes read that are older than 7 days, if any"),
         "principals": kms.principals("put to and read from a stream whose key is in the account"),

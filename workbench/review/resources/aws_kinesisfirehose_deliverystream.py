@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, one_of, refuse
@@ -61,7 +62,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 def _is_on(settings: dict[str, Any], name: str, *, default: bool = False) -> bool:
     """Whether a way to change records is there and on; `default` is what it is where it doesn't say."""
     found = settings.get(name) or {}
-    return bool(found) and found.get("Enabled", default) is True
+    return bool(found) and is_true(found.get("Enabled", default))
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -11,11 +11,19 @@ from decimal import Decimal
 
 from workbench.assembly import Resource
 from workbench.review import kms
+from workbench.review.by_use import is_true
 from workbench.review.numbers import constant
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, declared_only, each
 from workbench.workload import Figure
 
 _ROTATIONS_PAID = 2
+_SYMMETRIC = "SYMMETRIC_DEFAULT"
+# Quota, the name of its limit, and how the specs of the keys begin that share it.
+_RATES = (
+    ("kms.requests_per_second", "KMS requests a second", (_SYMMETRIC, "HMAC_")),
+    ("kms.rsa_requests_per_second", "KMS requests a second (RSA)", ("RSA_",)),
+    ("kms.ecc_requests_per_second", "KMS requests a second (ECC)", ("ECC_", "SM2")),
+)
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -34,7 +42,7 @@ def _paid(rotations: Figure) -> Figure:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    if resource.properties.get("EnableKeyRotation") is True and "rotations" not in resource.workload:
+    if is_true(resource.properties.get("EnableKeyRotation")) and "rotations" not in resource.workload:
         yield (
             f"{context.name_of(resource)}: each of its first two rotations adds a dollar a month; "
             "it is priced as in its first year"
@@ -42,15 +50,13 @@ def _warnings(resource: Resource, context: Context) -> Iterator[str]:
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
-    """What the symmetric keys are asked; all of an account share one rate."""
-    keys = [each for each in context.all_of("AWS::KMS::Key") if _is_symmetric(each)]
-    rate = declared_only(context.derive(each, "peak_requests_per_second") for each in keys)
-    if rate is not None:
-        yield context.against("kms.requests_per_second", "account", "KMS requests a second", rate)
-
-
-def _is_symmetric(resource: Resource) -> bool:
-    return str(resource.properties.get("KeySpec", "SYMMETRIC_DEFAULT")) == "SYMMETRIC_DEFAULT"
+    """What the keys of each kind are asked; all of one kind share one rate in an account."""
+    keys = list(context.all_of("AWS::KMS::Key"))
+    for quota, limit, specs in _RATES:
+        asked = [key for key in keys if str(key.properties.get("KeySpec", _SYMMETRIC)).startswith(specs)]
+        rate = declared_only(context.derive(key, "peak_requests_per_second") for key in asked)
+        if rate is not None:
+            yield context.against(quota, "account", limit, rate)
 
 
 ROOM = Room(

@@ -3,7 +3,8 @@
 Lambda keeps five long polls of 20 s open on an idle standard queue (it may go down to two; five is the
 figure priced), and the queue's owner pays for them:
 https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html Reads of DynamoDB and Kinesis streams
-by Lambda are free, and of Kafka too, but for the bytes that an MSK Serverless cluster counts as read.
+by Lambda are free, and of Kafka, Amazon MQ and DocumentDB too, but for the bytes that an MSK Serverless cluster
+counts as read; what polls them costs only where it is provisioned.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from workbench.assembly import Resource
+from workbench.review.by_use import is_true
 from workbench.review.numbers import constant, shown
 from workbench.review.queueing import Station
 from workbench.review.resources import aws_kinesis_stream, aws_lambda_function, aws_msk_cluster
@@ -20,6 +22,7 @@ from workbench.workload import SECONDS_PER_MONTH, Figure
 
 POLLERS = 5
 POLL_SECONDS = 20
+_MOST_POLLERS = 200  # of the provisioned mode, where the template names no other
 
 _FREE_SOURCES = (
     "AWS::DynamoDB::Table",
@@ -27,18 +30,25 @@ _FREE_SOURCES = (
     "AWS::Kinesis::Stream",
     "AWS::MSK::Cluster",
     "AWS::MSK::ServerlessCluster",
+    "AWS::AmazonMQ::Broker",
+    "AWS::DocDB::DBCluster",
 )
 _STREAM_PAGE = "https://docs.aws.amazon.com/lambda/latest/dg/services-kinesis-parameters.html"
 _KAFKA_PAGE = "https://docs.aws.amazon.com/lambda/latest/dg/with-msk.html"
-_FREE_ARNS = (":dynamodb:", ":kinesis:")
+_FREE_ARNS = (":dynamodb:", ":kinesis:", ":kafka:", ":mq:", ":rds:")
 
 
 def source_of(resource: Resource, context: Context) -> Resource | None:
-    """The queue, table or stream it reads; None when that is outside the assembly."""
-    return context.target(resource, resource.properties.get("EventSourceArn"))
+    """The queue, table or stream it reads, also by a consumer of its own; None when that is outside the assembly."""
+    source = context.target(resource, resource.properties.get("EventSourceArn"))
+    if source is not None and source.type == "AWS::Kinesis::StreamConsumer":
+        return context.target(source, source.properties.get("StreamARN"))
+    return source
 
 
 def _reads_a_queue(resource: Resource, context: Context) -> bool:
+    if resource.properties.get("SelfManagedEventSource"):
+        return False
     source = source_of(resource, context)
     if source is not None:
         if source.type in ("AWS::SQS::Queue", *_FREE_SOURCES):
@@ -55,26 +65,23 @@ def _reads_a_queue(resource: Resource, context: Context) -> bool:
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if resource.properties.get("ProvisionedPollerConfig"):
         raise refuse(resource, "ProvisionedPollerConfig pays by the poller")
-    if resource.properties.get("Enabled") is False or not _reads_a_queue(resource, context):
+    if not is_true(resource.properties.get("Enabled", True)) or not _reads_a_queue(resource, context):
         return
     polls = SECONDS_PER_MONTH / POLL_SECONDS * POLLERS
     quantity = constant(polls, f"{POLLERS} pollers × 730 h × 3,600 s ÷ {POLL_SECONDS} s a long poll, idle")
-    kind = "fifo" if _is_fifo(source_of(resource, context)) else "standard"
+    kind = "fifo" if _is_fifo(resource, context) else "standard"
     yield CostLine(f"Idle polls ({kind} queue)", "requests", quantity, f"sqs.{kind}")
 
 
-def _is_fifo(queue: Resource | None) -> bool:
-    return queue is not None and queue.properties.get("FifoQueue") is True
-
-
-def _function(resource: Resource, context: Context) -> Resource | None:
-    """The function that it feeds; None outside the assembly."""
-    function = context.target(resource, resource.properties.get("FunctionName"))
-    return function if function is not None and function.type == "AWS::Lambda::Function" else None
+def _is_fifo(resource: Resource, context: Context) -> bool:
+    queue = source_of(resource, context)
+    if queue is None:
+        return str(resource.properties.get("EventSourceArn")).endswith(".fifo")
+    return is_true(queue.properties.get("FifoQueue"))
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
-    function = _function(resource, context)
+    function = aws_lambda_function.named(resource, context)
     if function is None:
         return
     seconds = aws_lambda_function.seconds(function, context)
@@ -82,12 +89,13 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
     if _reads_a_queue(resource, context):
         load = _arrivals(resource, context)
         workers, advice = _workers(resource, function, context)
-        if seconds.value == 0:
+        if not is_declared(seconds):
             # Without a duration there is no rate; the load says which figure is missing.
-            load = load if is_declared(seconds) else seconds
-            drain = constant(0, seconds.formula)
+            load, drain = seconds, constant(0, seconds.formula)
+        elif not seconds.value:
+            return
         else:
-            drain = workers * _batch(resource, context) / seconds
+            drain = workers * _filled(resource, function, context) / seconds
         yield Limit(name, "Messages drained a second", "messages/s", drain, load, True, source, advice)
         return
     lanes, load = _lanes(resource, context), _batches(resource, function, context)
@@ -132,7 +140,7 @@ def _lanes(resource: Resource, context: Context) -> _Lanes | None:
 
 def _stations(resource: Resource, context: Context) -> Iterator[Station]:
     """A queue's batches wait for any worker; those of a shard or partition, one after the other, for their own."""
-    function = _function(resource, context)
+    function = aws_lambda_function.named(resource, context)
     if function is None:
         return
     name, seconds = context.name_of(resource), aws_lambda_function.seconds(function, context)
@@ -149,8 +157,7 @@ def _stations(resource: Resource, context: Context) -> Iterator[Station]:
 
 def _batches(resource: Resource, function: Resource, context: Context) -> Figure:
     """Batches a second at the peak: the function's calls, or full batches where it is called by others too."""
-    mappings = context.all_of(resource.type)
-    feeds = [each for each in mappings if _function(each, context) is function]
+    feeds = aws_lambda_function.feeds(function, context)
     if len(feeds) == 1 and "peak_invocations_per_second" in function.workload:
         return context.derive(function, "peak_invocations_per_second")
     source = source_of(resource, context)
@@ -170,8 +177,7 @@ def _arrivals(resource: Resource, context: Context) -> Figure:
 
 def _workers(resource: Resource, function: Resource, context: Context) -> tuple[Figure, str]:
     """How many batches are worked on at once: the least of what mapping, function and AWS allow, with its advice."""
-    quota = context.quota("lambda.sqs_concurrent_invokes")
-    ceilings = [(quota.figure, quota.advice)]
+    ceilings = [_pollers(resource, context)]
     maximum = (resource.properties.get("ScalingConfig") or {}).get("MaximumConcurrency")
     if maximum is not None:
         count = number(resource, maximum, "ScalingConfig.MaximumConcurrency")
@@ -181,6 +187,27 @@ def _workers(resource: Resource, function: Resource, context: Context) -> tuple[
     if own is not None:
         ceilings.append((own, setting(context.name_of(function), "ReservedConcurrentExecutions")))
     return min(ceilings, key=lambda ceiling: ceiling[0].value)
+
+
+def _pollers(resource: Resource, context: Context) -> tuple[Figure, str]:
+    """How many batches AWS works on at once, with its advice: by the pollers, where it has some of its own."""
+    config, quota = resource.properties.get("ProvisionedPollerConfig"), "lambda.sqs_concurrent_invokes"
+    if not config:
+        return context.quota(quota).figure, context.quota(quota).advice
+    count = number(resource, config.get("MaximumPollers"), "MaximumPollers", default=_MOST_POLLERS)
+    each = context.quota("lambda.poller_concurrent_invokes").figure
+    advice = setting(context.name_of(resource), "MaximumPollers of ProvisionedPollerConfig (up to 2,000)")
+    return each * constant(count, f"{shown(count)} pollers"), advice
+
+
+def _filled(resource: Resource, function: Resource, context: Context) -> Figure:
+    """The messages of a batch: as many as a call gets by what is declared, and otherwise as it may hold."""
+    most, messages = _batch(resource, context), _arrivals(resource, context)
+    calls = _batches(resource, function, context)
+    if not is_declared(messages) or not is_declared(calls) or not calls.value:
+        return most
+    each = messages / calls
+    return Figure(each.value, f"{shown(each.value)} messages a call") if each.value < most.value else most
 
 
 def _batch(resource: Resource, context: Context) -> Figure:

@@ -9,7 +9,7 @@ busiest second needs above the average one, within `ramp_seconds`; at once where
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from workbench.assembly import Resource
@@ -30,7 +30,7 @@ from workbench.review.room import (
     setting,
     sum_declared,
 )
-from workbench.workload import SECONDS_PER_MONTH, Figure
+from workbench.workload import SECONDS_PER_MONTH, Figure, total
 
 FREE_STORAGE_MB = 512
 STEP_SECONDS = 10
@@ -195,8 +195,29 @@ def _stations(resource: Resource, context: Context) -> Iterator[Station]:
 
 
 def _is_fed(resource: Resource, context: Context) -> bool:
-    mappings = context.all_of("AWS::Lambda::EventSourceMapping")
-    return any(context.target(each, each.properties.get("FunctionName")) is resource for each in mappings)
+    return bool(feeds(resource, context))
+
+
+def feeds(function: Resource, context: Context) -> list[Resource]:
+    """The event source mappings that call `function`, by its alias or version too."""
+    return context.once(_fed).get(function, [])
+
+
+def _fed(context: Context) -> Mapping[Resource, list[Resource]]:
+    found: dict[Resource, list[Resource]] = {}
+    for mapping in context.all_of("AWS::Lambda::EventSourceMapping"):
+        function = named(mapping, context)
+        if function is not None:
+            found.setdefault(function, []).append(mapping)
+    return found
+
+
+def named(holder: Resource, context: Context) -> Resource | None:
+    """The function that `FunctionName` of `holder` means, also by alias or version; None outside the assembly."""
+    found = context.target(holder, holder.properties.get("FunctionName"))
+    if found is not None and found.type in provisioned_concurrency.HOLDERS:
+        return named(found, context)
+    return found if found is not None and found.type == "AWS::Lambda::Function" else None
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
@@ -210,11 +231,21 @@ def _limits_of_account(context: Context) -> Iterator[Limit]:
         yield context.against(
             "lambda.requests_per_second", "account", "Lambda requests a second", sum_declared(rates)
         )
+    kept = [own for own in map(reserved, functions) if own is not None]
+    if kept:
+        limit = "Lambda concurrency reserved"
+        yield context.against("lambda.reserved_concurrency", "account", limit, total(*kept))
 
 
 def _taken(resource: Resource, context: Context) -> Figure:
-    """What a function takes from the account's pool: what is reserved for it, or else what it uses."""
-    return reserved(resource) or concurrency(resource, context)
+    """What a function takes from the account's pool: what is reserved for it, or else what it uses or keeps ready."""
+    own, used = reserved(resource), concurrency(resource, context)
+    if own is not None:
+        return own
+    ready = provisioned_concurrency.of_function(resource, context)
+    if ready is None or (is_declared(used) and used.value >= ready.value):
+        return used
+    return Figure(ready.value, f"{ready.formula} kept ready for {resource.name}")
 
 
 # Runtimes of which Lambda has no Graviton version: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtimes.html

@@ -17,6 +17,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     destination = context.target(resource, written)
     if destination is None or destination.stack is not resource.stack:
         raise refuse(resource, f"its destination {written} is not in this stack")
+    if str(destination.properties.get("OutputFormat")).lower() == "parquet":
+        raise refuse(resource, "the OutputFormat of its destination is parquet, and the conversion pays too")
     end = destination.properties.get("DestinationResourceArn")
     if end is None:
         raise refuse(resource, "its destination names no resource, as that of X-Ray does")

@@ -14,10 +14,7 @@ from workbench.review.room import Context, CostLine, Room, one_of
 
 def _has_templates(resource: Resource, context: Context) -> bool:
     """Whether a job template sends its jobs here."""
-    return any(
-        context.target(template, template.properties.get("Queue")) is resource
-        for template in context.all_of("AWS::MediaConvert::JobTemplate")
-    )
+    return bool(context.pointing_at(resource, "AWS::MediaConvert::JobTemplate", "Queue"))
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -33,4 +30,5 @@ ROOM = Room(
     usage=mediaconvert.USAGE,
     lines=_lines,
     limits=mediaconvert.limits,
+    limits_of_account=mediaconvert.limits_of_account,
 )

@@ -14,6 +14,7 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import machines, zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, shown
 from workbench.review.quotas import Quota, by_size
@@ -59,7 +60,7 @@ def _volume_size(resource: Resource) -> Figure:
 def _provisioned(resource: Resource) -> Decimal | None:
     """The MiB/s provisioned for each volume; None where it is left as it comes."""
     settings = _volume(resource).get("ProvisionedThroughput") or {}
-    if settings.get("Enabled") is not True:
+    if not is_true(settings.get("Enabled")):
         return None
     return number(resource, settings.get("VolumeThroughput"), "VolumeThroughput")
 
@@ -112,9 +113,13 @@ def _beside(resource: Resource, context: Context, brokers: Grown) -> Iterator[Co
         yield from zones.public_addresses(brokers)
         yield from zones.egress(resource, context)
     logs = (resource.properties.get("LoggingInfo") or {}).get("BrokerLogs") or {}
-    if (logs.get("S3") or {}).get("Enabled") is True:
+    if is_true((logs.get("S3") or {}).get("Enabled")):
         delivered = context.derive(resource, "delivered_logs_gb_per_month")
         yield CostLine("Logs delivered (to S3)", "GB", delivered, "cloudwatch.logs.vended_to_s3")
+    group = logs.get("CloudWatchLogs") or {}
+    if is_true(group.get("Enabled")) and context.target(resource, group.get("LogGroup")) is None:
+        delivered = context.derive(resource, "delivered_logs_gb_per_month")
+        yield CostLine("Logs delivered (to a log group elsewhere)", "GB", delivered, "cloudwatch.logs.vended")
 
 
 def _private_schemes(connectivity: Mapping[str, Any]) -> int:
@@ -122,7 +127,7 @@ def _private_schemes(connectivity: Mapping[str, Any]) -> int:
     signing = (connectivity.get("VpcConnectivity") or {}).get("ClientAuthentication") or {}
     sasl = signing.get("Sasl") or {}
     ways = (sasl.get("Iam"), sasl.get("Scram"), signing.get("Tls"))
-    return sum((each or {}).get("Enabled") is True for each in ways)
+    return sum(is_true((each or {}).get("Enabled")) for each in ways)
 
 
 def _refuse_extras(resource: Resource) -> None:
@@ -172,7 +177,7 @@ def _is_kraft(resource: Resource) -> bool:
 
 def _signs_in_by_iam(resource: Resource) -> bool:
     sasl = (resource.properties.get("ClientAuthentication") or {}).get("Sasl") or {}
-    return (sasl.get("Iam") or {}).get("Enabled") is True
+    return is_true((sasl.get("Iam") or {}).get("Enabled"))
 
 
 def copies(resource: Resource) -> Figure:
@@ -228,7 +233,9 @@ ROOM = Room(
         "tiered_gb": Usage("GB", "tiered storage: data moved off the volumes"),
         "tiered_read_gb_per_month": Usage("GB", "tiered storage: bytes read from there"),
         "private_connectivity_gb_per_month": Usage("GB", "bytes through private connectivity to other VPCs"),
-        "delivered_logs_gb_per_month": Usage("GB", "broker logs to S3: bytes delivered"),
+        "delivered_logs_gb_per_month": Usage(
+            "GB", "broker logs to S3, or to a log group that is in no stack here: bytes delivered"
+        ),
         **zones.EGRESS,
         "stored_gb": Usage("GB", "data held: every copy with standard brokers, one with express"),
         "partitions": Usage("partitions", "partitions of all topics, copies counted", scales=False),

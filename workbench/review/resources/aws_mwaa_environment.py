@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review import by_use, service_logs
 from workbench.review.floor import HOURS, Grown, above
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, number, one_of, refuse
@@ -18,6 +19,7 @@ _CLASSES = ("mw1.small", "mw1.medium", "mw1.large")
 # What the hour of an environment includes.
 _INCLUDED = {"Schedulers": 2, "MinWebservers": 2, "MaxWebservers": 2}
 _WORKERS, _MOST_WORKERS = 1, 10
+_LOGS = ("DagProcessingLogs", "SchedulerLogs", "TaskLogs", "WebserverLogs", "WorkerLogs")
 
 
 def _bounds(resource: Resource) -> tuple[Figure, Figure]:
@@ -39,6 +41,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
             raise refuse(resource, f"{name} is {properties[name]}, and {included} are included")
     size = kind.removeprefix("mw1.")
     yield CostLine(f"Environments ({kind})", "environment-hours", HOURS, f"mwaa.environment.{size}")
+    if _writes_logs(resource):
+        yield from service_logs.lines(resource, context, "Airflow")
     least, most = _bounds(resource)
     if most.value <= 0:
         return
@@ -49,6 +53,12 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield from _workers(resource, context, least, most).lines(
         "Workers", kind, "worker-hours", HOURS, f"mwaa.worker.{size}"
     )
+
+
+def _writes_logs(resource: Resource) -> bool:
+    """Whether any of its logs is on; MWAA makes a log group for each."""
+    settings = resource.properties.get("LoggingConfiguration") or {}
+    return any(by_use.is_true((settings.get(each) or {}).get("Enabled")) for each in _LOGS)
 
 
 def _workers(resource: Resource, context: Context, least: Figure, most: Figure) -> Grown:
@@ -74,7 +84,8 @@ ROOM = Room(
     usage={
         "average_workers": Usage(
             "workers", "workers that run, averaged over the month, with the one included"
-        )
+        ),
+        **service_logs.USAGE,
     },
     lines=_lines,
     warnings=_warnings,

@@ -17,4 +17,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield from document_graph.member_lines(resource, context, NEPTUNE)
 
 
-ROOM = Room(type=NEPTUNE.member, classification="baseline", lines=_lines)
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    yield from document_graph.member_warnings(resource, context, NEPTUNE)
+
+
+ROOM = Room(type=NEPTUNE.member, classification="baseline", lines=_lines, warnings=_warnings)

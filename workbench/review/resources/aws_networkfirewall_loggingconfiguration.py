@@ -10,13 +10,14 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import vended
+from workbench.review.by_use import is_true
 from workbench.review.room import Context, CostLine, Room, one_of, refuse
 
 _KINDS = {"S3": "s3", "CloudWatchLogs": "logs"}
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
-    if resource.properties.get("EnableMonitoringDashboard") is True:
+    if is_true(resource.properties.get("EnableMonitoringDashboard")):
         raise refuse(resource, "EnableMonitoringDashboard pays by the queries that it runs")
     places = {_place(resource, context, each) for each in _destinations(resource)}
     paid = [(kind, is_here) for kind, is_here in sorted(places) if not (kind == "logs" and is_here)]

@@ -9,7 +9,7 @@ https://docs.aws.amazon.com/opensearch-service/latest/developerguide/serverless-
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from workbench.assembly import Resource
 from workbench.review import by_use
@@ -40,6 +40,14 @@ def _shares(resource: Resource) -> tuple[str, ...]:
     return resource.stack.region, _pool(resource), _standby(resource), str(key)
 
 
+def _together(context: Context) -> Mapping[tuple[str, ...], list[Resource]]:
+    """What collections may share → those that do."""
+    found: dict[tuple[str, ...], list[Resource]] = {}
+    for each in context.all_of("AWS::OpenSearchServerless::Collection"):
+        found.setdefault(_shares(each), []).append(each)
+    return found
+
+
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if resource.properties.get("CollectionGroupName"):
         raise refuse(resource, "CollectionGroupName: a group sets a floor of its own")
@@ -47,11 +55,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         "ServerlessVectorAcceleration", "DISABLED"
     )
     one_of(resource, acceleration, "ServerlessVectorAcceleration", ("DISABLED",))
-    together = [
-        each
-        for each in context.all_of("AWS::OpenSearchServerless::Collection")
-        if _shares(each) == _shares(resource)
-    ]
+    together = context.once(_together)[_shares(resource)]
     if together[0] is resource:
         yield from _capacity(resource, context, together)
     row = ("Stored data", "GB-months", "stored_gb", "opensearch.serverless.storage")

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review import aurora, rds
+from workbench.review import aurora, by_use, rds
 from workbench.review.floor import HOURS, grown
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, one_of, refuse
 from workbench.workload import total
@@ -27,18 +27,22 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         requests = context.derive(resource, "io_requests_per_month")
         yield CostLine("Input and output", "I/O requests", requests, "aurora.io")
     yield CostLine("Backups", "GB-months", context.derive(resource, "backup_gb"), "aurora.backup")
-    if resource.properties.get("EnableHttpEndpoint"):
+    if by_use.is_true(resource.properties.get("EnableHttpEndpoint")):
         calls = context.derive(resource, "data_api_requests_per_month")
         yield CostLine("Requests (Data API)", "requests", calls, "aurora.data_api")
-    if resource.properties.get("GlobalClusterIdentifier"):
-        writes = context.derive(resource, "replicated_writes_per_month")
-        yield CostLine(
-            "Writes replicated (global database)", "writes", writes, "aurora.global_database.replicated_write"
-        )
-        moved = context.derive(resource, "replicated_gb_per_month")
-        yield CostLine("Data replicated (other region)", "GB", moved, "transfer.inter_region")
+    yield from _replication(resource, context)
     yield from rds.master_secret(resource)
     yield from rds.logs(resource, context)
+
+
+def _replication(resource: Resource, context: Context) -> Iterator[CostLine]:
+    """To other regions; of a global database of this assembly it is that one's line."""
+    if aurora.global_cluster(resource, context) is not None:
+        by_use.refuse_keys(
+            resource, "AWS::RDS::GlobalCluster pays for what is replicated", *aurora.GLOBAL_USAGE
+        )
+    elif resource.properties.get("GlobalClusterIdentifier"):
+        yield from aurora.replication_lines(resource, context)
 
 
 def _capacity(resource: Resource, context: Context, kind: str) -> Iterator[CostLine]:
@@ -81,10 +85,7 @@ ROOM = Room(
         "data_api_requests_per_month": Usage(
             "requests", "calls of the Data API, in steps of 32 KB, where EnableHttpEndpoint is on"
         ),
-        "replicated_writes_per_month": Usage(
-            "writes", "the primary of a global database: writes that another region gets; zero elsewhere"
-        ),
-        "replicated_gb_per_month": Usage("GB", "the bytes of those"),
+        **aurora.GLOBAL_USAGE,
         **rds.LOGS,
         "average_acus": Usage("ACU", "capacity of all serverless members, averaged over the month"),
         "peak_acus": Usage("ACU", "capacity that the busiest serverless member needs at the peak"),

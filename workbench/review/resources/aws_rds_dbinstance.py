@@ -16,12 +16,12 @@ from workbench.review import aurora, machines, rds, zones
 from workbench.review.floor import HOURS, grown
 from workbench.review.numbers import constant, shown
 from workbench.review.prices import PriceBook
+from workbench.review.queueing import Station
 from workbench.review.quotas import Quota, by_size
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, setting
 from workbench.workload import Figure
 
 _ENGINES = {"postgres": "postgresql", "mysql": "mysql"}
-_OF_AURORA = "aurora.postgresql.standard.{}"
 _STORAGE_PAGE = "https://docs.aws.amazon.com/AmazonRDS/latest/UserGuide/CHAP_Storage.html"
 # Above 400 GB, a gp3 volume of PostgreSQL is striped over four: IOPS and MiB/s that are included.
 _STRIPED_FROM_GB = 400
@@ -47,6 +47,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     if _is_member(resource):
         yield from aurora.member_lines(resource, context)
         yield from rds.credit_lines(resource, context)
+        yield from rds.public_address(resource)
         yield from rds.logs(resource, context)
         return
     copies = 2 if _has_standby(resource) else 1
@@ -58,6 +59,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         resource, rds.processors(resource) * constant(copies, f"{copies} instances")
     )
     yield from rds.master_secret(resource)
+    yield from rds.public_address(resource)
     yield from rds.logs(resource, context)
 
 
@@ -115,7 +117,7 @@ def _storage(resource: Resource, context: Context, copies: int) -> Iterator[Cost
 
 
 def _storage_type(resource: Resource) -> str:
-    default = "io1" if resource.properties.get("Iops") else "gp2"
+    default = "io1" if resource.properties.get("Iops") else "gp3"
     kind = resource.properties.get("StorageType", default)
     return one_of(resource, kind, "StorageType", ("gp3", "gp2", "io1"))
 
@@ -141,13 +143,22 @@ def _backups(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield CostLine("Backups", "GB-months", context.derive(resource, "backup_gb"), "rds.backup")
 
 
-def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+def _connections(resource: Resource, context: Context) -> Iterator[Limit]:
     if rds.machine_class(resource) != aurora.SERVERLESS:
         yield from rds.connection_limit(resource, context)
     else:
         held = aurora.connections(resource, context)
         if held is not None:
             yield from rds.connection_limit(resource, context, held)
+
+
+def _stations(resource: Resource, context: Context) -> Iterator[Station]:
+    most = next((limit.quota for limit in _connections(resource, context)), None)
+    yield from rds.pool(resource, context, most)
+
+
+def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
+    yield from _connections(resource, context)
     if not _is_member(resource):
         most, load = _most_storage(resource, context), context.derive(resource, "stored_gb")
         name = context.name_of(resource)
@@ -184,16 +195,21 @@ def _volume_iops(resource: Resource, context: Context) -> tuple[Figure, Quota, s
     return constant(plain.value, f"{shown(plain.value)} IOPS that gp3 includes"), plain, plain.how
 
 
+def _prices(resource: Resource, context: Context) -> str:
+    """The price keys of instances like it, with `{}` for the class."""
+    cluster = context.target(resource, resource.properties.get("DBClusterIdentifier"))
+    if cluster is not None:
+        return f"aurora.postgresql.{aurora.kind(cluster)}.{{}}"
+    return f"rds.{_engine(resource, context)}.single_az.{{}}"
+
+
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
     name, kind = context.name_of(resource), rds.machine_class(resource)
     if not _is_member(resource) and _storage_type(resource) == "gp2":
         yield f"{name}: gp2 costs what gp3 does, which is faster"
     if kind != aurora.SERVERLESS:
         copies = Decimal(2 if _has_standby(resource) else 1)
-        prices = (
-            f"rds.{_engine(resource, context)}.single_az.{{}}" if not _is_member(resource) else _OF_AURORA
-        )
-        yield from machines.graviton_warnings(resource, context, kind, prices, copies)
+        yield from machines.graviton_warnings(resource, context, kind, _prices(resource, context), copies)
         if not _is_member(resource):
             processors = rds.processors(resource) * constant(copies, f"{copies} instances")
             yield from rds.extended_support_warnings(resource, context, processors)
@@ -218,6 +234,6 @@ ROOM = Room(
     },
     lines=_lines,
     limits=_limits,
-    stations=rds.pool,
+    stations=_stations,
     warnings=_warnings,
 )

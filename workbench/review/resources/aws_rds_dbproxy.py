@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review import aurora, rds
+from workbench.review import aurora, rds, service_logs
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS, Grown, grown
 from workbench.review.numbers import constant
 from workbench.review.room import Context, CostLine, Room, Usage, refuse
@@ -33,24 +34,21 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         units = _units(cluster, context)
         if units is not None:
             yield from units.lines("Proxies", "serverless", "ACU-hours", HOURS, "rds.proxy.acu")
-    if resource.properties.get("DebugLogging") is True:
-        written = context.derive(resource, "log_gb_per_month")
-        yield CostLine(
-            "Logs written (log groups not in the template)", "GB", written, "cloudwatch.logs.ingest"
-        )
+    if is_true(resource.properties.get("DebugLogging")):
+        group = service_logs.beginning("/aws/rds/proxy/{}", resource.properties.get("DBProxyName"))
+        yield from service_logs.lines(resource, context, "RDS Proxy", group=group)
 
 
 def _behind(resource: Resource, context: Context) -> tuple[list[Resource], list[Resource]]:
     """The instances and the clusters that its target groups name."""
     named = []
-    for group in context.all_of("AWS::RDS::DBProxyTargetGroup"):
-        if context.target(group, group.properties.get("DBProxyName")) is resource:
-            properties = group.properties
-            names = [
-                *(properties.get("DBInstanceIdentifiers") or []),
-                *(properties.get("DBClusterIdentifiers") or []),
-            ]
-            named += [context.target(group, name) for name in names]
+    for group in context.pointing_at(resource, "AWS::RDS::DBProxyTargetGroup", "DBProxyName"):
+        properties = group.properties
+        names = [
+            *(properties.get("DBInstanceIdentifiers") or []),
+            *(properties.get("DBClusterIdentifiers") or []),
+        ]
+        named += [context.target(group, name) for name in names]
     return (
         [each for each in named if each is not None and each.type == "AWS::RDS::DBInstance"],
         [each for each in named if each is not None and each.type == "AWS::RDS::DBCluster"],

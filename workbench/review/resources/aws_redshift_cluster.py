@@ -1,6 +1,7 @@
 """Redshift clusters: hours of the RA3 nodes, managed storage, and what is billed beside them.
 
-A second zone has as many nodes again. Automated snapshots of RA3 are free. Facts:
+A second zone has as many nodes again. Automated snapshots of RA3 are free. A cluster that the internet reaches pays
+for the address of its leader; an elastic one has a line of its own. Facts:
 https://aws.amazon.com/redshift/pricing/ ; the secret: https://aws.amazon.com/secrets-manager/pricing/
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review import by_use
+from workbench.review import by_use, zones
 from workbench.review.floor import HOURS, Grown
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, each, number, one_of, refuse
@@ -40,6 +41,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         yield CostLine(f"Concurrency scaling ({kind})", "node-hours", more, f"redshift.{kind}")
     row = ("Data scanned (Spectrum)", "TB", "spectrum_scanned_tb_per_month", "redshift.spectrum")
     yield from by_use.where_declared(resource, context, row)
+    if by_use.is_true(properties.get("PubliclyAccessible")) and not properties.get("ElasticIp"):
+        yield from zones.public_addresses(zones.always(1, "address of the leader"))
     if by_use.is_true(properties.get("ManageMasterPassword")):
         yield CostLine("Secrets (master password)", "secrets", each(1, "secret"), "secretsmanager.secret")
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from workbench.assembly import Resource
+from workbench.review.by_use import is_true
 from workbench.review.room import Context, CostLine, Room, each, number, one_of
 
 _TYPES = (
@@ -51,11 +52,16 @@ def _is_on_aws(resource: Resource, context: Context, config: dict[str, Any]) -> 
 
 def _is_an_alias(context: Context, config: dict[str, Any]) -> bool:
     """Whether a record of the assembly makes the name stand for a resource of AWS."""
-    name = str(config.get("FullyQualifiedDomainName", "")).rstrip(".")
-    return any(
-        record.properties.get("AliasTarget") and str(record.properties.get("Name", "")).rstrip(".") == name
+    return str(config.get("FullyQualifiedDomainName", "")).rstrip(".") in context.once(_aliases)
+
+
+def _aliases(context: Context) -> set[str]:
+    """The names of the assembly's alias records."""
+    return {
+        str(record.properties.get("Name", "")).rstrip(".")
         for record in context.all_of("AWS::Route53::RecordSet")
-    )
+        if record.properties.get("AliasTarget")
+    }
 
 
 def _features(resource: Resource, kind: str, config: dict[str, Any]) -> list[str]:
@@ -63,7 +69,7 @@ def _features(resource: Resource, kind: str, config: dict[str, Any]) -> list[str
     optional = {
         "HTTPS": kind.startswith("HTTPS"),
         "string matching": kind.endswith("STR_MATCH"),
-        "latency": config.get("MeasureLatency") is True,
+        "latency": is_true(config.get("MeasureLatency")),
         "fast interval": interval == _FAST_SECONDS and kind not in _WITHOUT_ENDPOINT,
     }
     return [name for name, used in optional.items() if used]

@@ -15,6 +15,7 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import kms, s3
+from workbench.review.by_use import is_true
 from workbench.review.cloudfront import is_behind_cloudfront
 from workbench.review.numbers import constant, dollars, shown
 from workbench.review.prices import PriceBook
@@ -61,7 +62,7 @@ def _encryption(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _to_kms(rule: dict[str, Any], requests: Figure) -> Figure:
-    return requests * _WITH_BUCKET_KEY if rule.get("BucketKeyEnabled") is True else requests
+    return requests * _WITH_BUCKET_KEY if is_true(rule.get("BucketKeyEnabled")) else requests
 
 
 def _transfer(resource: Resource, context: Context) -> Iterator[CostLine]:

@@ -1,6 +1,7 @@
 """Endpoints of SageMaker: the hours and volumes of their instances, or GB-seconds without any.
 
-An endpoint that nobody asks costs the same; serverless and asynchronous ones can be down to nothing. Facts:
+An endpoint that nobody asks costs the same; serverless and asynchronous ones can be down to nothing. What models
+write goes to a log group that SageMaker makes. Facts:
 https://aws.amazon.com/sagemaker/ai/pricing/
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review import by_use, sagemaker
+from workbench.review import by_use, sagemaker, service_logs
 from workbench.review.floor import HOURS, Grown, grown
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, Usage, refuse
@@ -31,6 +32,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         raise refuse(resource, "more than one of its variants is serverless, and duration_ms is of one")
     for each in serverless:
         yield from _calls(resource, context, each)
+    group = service_logs.beginning("/aws/sagemaker/Endpoints/{}", resource.properties.get("EndpointName"))
+    yield from service_logs.lines(resource, context, "SageMaker", group=group)
 
 
 def _instances(resource: Resource, context: Context, machine: sagemaker.Variant) -> Iterator[CostLine]:
@@ -75,6 +78,7 @@ ROOM = Room(
         "invocations_per_month": Usage("invocations", "serverless: calls"),
         "duration_ms": Usage("ms", "serverless: how long one call takes", scales=False),
         "processed_gb_per_month": Usage("GB", "serverless: bytes of requests and answers"),
+        **service_logs.USAGE,
     },
     lines=_lines,
 )

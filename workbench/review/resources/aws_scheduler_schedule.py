@@ -1,18 +1,17 @@
-"""Schedules: each invocation pays. A `rate(…)` says how many there are; a `cron(…)` must declare it."""
+"""Schedules: each invocation pays. A `rate(…)` or a `cron(…)` says how many there are; one that is off fires never.
+
+Facts: https://aws.amazon.com/eventbridge/pricing/
+"""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 from workbench.assembly import Resource
-from workbench.review.numbers import constant, shown
+from workbench.review import schedules
+from workbench.review.numbers import constant
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, declared_only
-from workbench.workload import HOURS_PER_MONTH, Figure
-
-_RATE = re.compile(r"rate\((\d+) (minute|hour|day)s?\)")
-_HOURS = {"minute": Decimal(1) / 60, "hour": Decimal(1), "day": Decimal(24)}
+from workbench.workload import Figure
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -22,11 +21,12 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _invocations(resource: Resource, context: Context) -> Figure:
-    rate = _RATE.fullmatch(str(resource.properties.get("ScheduleExpression", "")))
-    if rate is None or "invocations_per_month" in resource.workload:
+    if "invocations_per_month" in resource.workload:
         return context.derive(resource, "invocations_per_month")
-    every = int(rate[1]) * _HOURS[rate[2]]
-    return constant(HOURS_PER_MONTH / every, f"{shown(HOURS_PER_MONTH)} h ÷ {rate[0]}")
+    if resource.properties.get("State") == "DISABLED":
+        return constant(0, "State is DISABLED")
+    told = schedules.runs(str(resource.properties.get("ScheduleExpression", "")))
+    return context.derive(resource, "invocations_per_month") if told is None else told
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:

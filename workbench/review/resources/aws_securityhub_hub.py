@@ -16,9 +16,14 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield CostLine("Security checks", "checks", checks, "securityhub.check")
 
 
+def _warnings(resource: Resource, context: Context) -> Iterator[str]:
+    yield f"{context.name_of(resource)}: findings taken in beyond 10,000 a month pay too, and are not priced"
+
+
 ROOM = Room(
     type="AWS::SecurityHub::Hub",
     classification="usage",
     usage={"checks_per_month": Usage("checks", "checks of controls, each resource counted", scales=False)},
     lines=_lines,
+    warnings=_warnings,
 )

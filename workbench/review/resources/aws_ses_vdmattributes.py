@@ -16,7 +16,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _emails(resource: Resource, context: Context) -> Figure:
-    senders = [each for each in ses.senders(context) if each.stack.region == resource.stack.region]
+    own = (resource.stack.account, resource.stack.region)
+    senders = [each for each in ses.senders(context) if (each.stack.account, each.stack.region) == own]
     if "emails_per_month" in resource.workload or not senders:
         return context.derive(resource, "emails_per_month")
     return sum_declared([context.derive(each, "emails_per_month") for each in senders])

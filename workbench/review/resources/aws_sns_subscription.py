@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import sns
+from workbench.review.by_use import is_true
 from workbench.review.room import Context, CostLine, Room, Usage
 
 
@@ -31,7 +32,7 @@ def _is_of_fifo_topic(resource: Resource, context: Context) -> bool:
     topic = context.target(resource, named)
     if topic is None:
         return str(named).endswith(".fifo")
-    return topic.properties.get("FifoTopic") is True
+    return is_true(topic.properties.get("FifoTopic"))
 
 
 ROOM = Room(

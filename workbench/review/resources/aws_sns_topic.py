@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
-from workbench.review import kms, sns, tracing
+from workbench.review import kms, service_logs, sns, tracing
+from workbench.review.by_use import is_true
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, declared_only, refuse
 
 
@@ -30,6 +31,8 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
         yield CostLine("Data protection (scanned)", "GB", scanned, "sns.data_protection.scan")
     for subscription in properties.get("Subscription") or []:
         yield from sns.deliveries(resource, context, subscription.get("Protocol"), is_fifo=_is_fifo(resource))
+    if properties.get("DeliveryStatusLogging"):
+        yield from service_logs.lines(resource, context, "delivery status")
     if properties.get("TracingConfig") == "Active":
         yield from tracing.lines(publishes)
     if properties.get("KmsMasterKeyId"):
@@ -38,7 +41,7 @@ def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
 
 
 def _is_fifo(resource: Resource) -> bool:
-    return resource.properties.get("FifoTopic") is True
+    return is_true(resource.properties.get("FifoTopic"))
 
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
@@ -60,9 +63,8 @@ def _limits_of_account(context: Context) -> Iterator[Limit]:
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:
-    name = context.name_of(resource)
     if resource.properties.get("DeliveryStatusLogging"):
-        yield f"{name}: the status of deliveries is logged to a group that SNS makes, which is not counted"
+        yield from service_logs.warnings(resource, context, "SNS")
 
 
 ROOM = Room(
@@ -73,6 +75,7 @@ ROOM = Room(
         "published_gb_per_month": Usage("GB", "bytes published: FIFO topics, and those with data protection"),
         "publishers": kms.principals("publish to a topic whose key is in the account"),
         **sns.USAGE,
+        **service_logs.USAGE,
         "peak_publishes_per_second": Usage("messages/s", "messages published in the busiest second"),
         "largest_message_kb": Usage("KB", "the largest message", scales=False),
     },

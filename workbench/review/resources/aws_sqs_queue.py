@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import kms
+from workbench.review.by_use import is_true
 from workbench.review.numbers import constant, shown
 from workbench.review.resources import aws_lambda_function
 from workbench.review.room import Context, CostLine, Limit, Room, Usage, number
@@ -19,7 +20,7 @@ from workbench.workload import Figure
 
 
 def _is_fifo(resource: Resource) -> bool:
-    return resource.properties.get("FifoQueue") is True
+    return is_true(resource.properties.get("FifoQueue"))
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
@@ -67,11 +68,9 @@ def _high_throughput(resource: Resource) -> bool:
 
 def _consumers(resource: Resource, context: Context) -> Iterator[tuple[Resource, Resource]]:
     """Who reads the queue: each mapping with its function."""
-    for mapping in context.all_of("AWS::Lambda::EventSourceMapping"):
-        if context.target(mapping, mapping.properties.get("EventSourceArn")) is not resource:
-            continue
-        function = context.target(mapping, mapping.properties.get("FunctionName"))
-        if function is not None and function.type == "AWS::Lambda::Function":
+    for mapping in context.pointing_at(resource, "AWS::Lambda::EventSourceMapping", "EventSourceArn"):
+        function = aws_lambda_function.named(mapping, context)
+        if function is not None:
             yield mapping, function
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from workbench.assembly import Resource
 from workbench.review import zones
+from workbench.review.by_use import is_true
 from workbench.review.floor import HOURS
 from workbench.review.numbers import constant, shown
 from workbench.review.room import Context, CostLine, Room, each, number, one_of, text
@@ -33,7 +34,7 @@ def _lines(resource: Resource, _context: Context) -> Iterator[CostLine]:
     if copies == 2:
         held = held * each(2, "copies")
     yield CostLine("Storage (3,000 IOPS)", "GB-months", held, "timestream.influxdb.storage_3k.single_az")
-    if properties.get("PubliclyAccessible") is True:
+    if is_true(properties.get("PubliclyAccessible")):
         yield from zones.public_addresses(zones.always(1, "address"))
 
 

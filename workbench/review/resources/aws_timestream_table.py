@@ -37,7 +37,9 @@ ROOM = Room(
         "written_gb_per_month": Usage("GB", "bytes written, each write rounded up to 1 KB"),
         "memory_stored_gb": Usage("GB", "data in the memory store, averaged over the month"),
         "stored_gb": Usage("GB", "data in the magnetic store"),
-        "query_tcu_hours_per_month": Usage("TCU-hours", "compute units × hours of the queries that read it"),
+        "query_tcu_hours_per_month": Usage(
+            "TCU-hours", "compute units × hours of the queries that read it, scheduled ones aside"
+        ),
     },
     lines=_lines,
     warnings=_warnings,

@@ -26,6 +26,8 @@ _FREE_BODY = ("KB_8", "KB_16")
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     rules = resource.properties.get("Rules") or []
+    if resource.properties.get("MonetizationConfig"):
+        raise refuse(resource, "MonetizationConfig has a price of its own")
     for rule in rules:
         _refuse_unknown(resource, rule)
     yield CostLine("Web ACLs", "web ACLs", each(1, "web ACL"), "waf.web_acl")

@@ -36,6 +36,10 @@ OFFLINE_ACCOUNT = "000000000000"
 NESTED_STACK = "AWS::CloudFormation::Stack"
 LARGEST_FIGURE = Decimal(10) ** 18
 _DEEPEST_NESTING = 50
+_ODD_ESCAPE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
+# How the CDK hands values to another region: the one writes SSM parameters there, the others read them.
+_EXPORT_WRITER, _EXPORT_READER = "Custom::CrossRegionExportWriter", "Custom::CrossRegionExportReader"
+_PARAMETER_READER = "Custom::CrossRegionStringParameterReader"
 
 T = TypeVar("T")
 
@@ -210,8 +214,29 @@ class Stack:
 
     def get_att(self, logical_id: str, attribute: str) -> Any:
         """What `Fn::GetAtt` is: a `Reference`, or the value of an output of a nested stack that was read."""
+        value = self._made_elsewhere(logical_id, attribute)
+        return Reference(logical_id, attribute) if value is UNKNOWN else value
+
+    def _made_elsewhere(self, logical_id: str, attribute: str | None) -> Any:
+        """What an attribute is that has its value from another stack, resolved; `UNKNOWN` for any other attribute."""
         output = self.nested_output(logical_id, attribute)
-        return Reference(logical_id, attribute) if output is UNKNOWN else output
+        return self._read_by_cdk(logical_id, attribute) if output is UNKNOWN else output
+
+    def _read_by_cdk(self, logical_id: str, attribute: str | None) -> Any:
+        """What a custom resource of the CDK reads from where another stack, in another region, has written it."""
+        raw = self.template.get("Resources", {}).get(logical_id, {})
+        name, region = attribute, self.region
+        if raw.get("Type") == _PARAMETER_READER:
+            asked = self.resolve(raw.get("Properties") or {})
+            name, region = asked.get("ParameterName"), asked.get("Region")
+        elif raw.get("Type") != _EXPORT_READER:
+            return UNKNOWN
+        found = self.assembly.writer(str(region), str(name), self) if self.assembly else None
+        if found is None:
+            return UNKNOWN
+        writer, value = found
+        read = f"{logical_id}.{attribute}"
+        return self._once("Resources", read, lambda _: carry(writer.resolve(value), writer, self))
 
     def nested_output(self, logical_id: str, attribute: str | None) -> Any:
         """The output of a nested stack that an attribute names, resolved; `UNKNOWN` for any other attribute."""
@@ -232,13 +257,13 @@ class Stack:
         return carry(self.parent.resolve(parameters[name]), self.parent, self)
 
     def behind(self, name: str, attribute: str | None = None) -> Any:
-        """What stands behind a parameter that this stack is given, or behind an output of a nested stack, resolved.
+        """What stands behind a parameter that this stack is given, or behind what another stack hands it, resolved.
 
         None for a resource, and for what nobody here knows.
         """
-        of_nested = self.nested_output(name, attribute)
-        if of_nested is not UNKNOWN:
-            return of_nested
+        elsewhere = self._made_elsewhere(name, attribute)
+        if elsewhere is not UNKNOWN:
+            return elsewhere
         value = self.given(name) if name in self.template.get("Parameters", {}) else UNKNOWN
         return None if value is UNKNOWN else value
 
@@ -386,6 +411,27 @@ class Assembly:
                         found.setdefault((stack.region, name), []).append((stack, output))
         return found
 
+    def writer(self, region: str, name: str, reader: Stack) -> tuple[Stack, Any] | None:
+        """The stack that writes the SSM parameter `name` of a region, and the value as its template has it."""
+        found = self._written.get((region, name), ())
+        return min(found, key=lambda each: _distance(each[0], reader), default=None)
+
+    @cached_property
+    def _written(self) -> dict[tuple[str, str], list[tuple[Stack, Any]]]:
+        """(region, SSM parameter) → the stacks that write it, by themselves or by the CDK, each with the value."""
+        found: dict[tuple[str, str], list[tuple[Stack, Any]]] = {}
+        for resource in self.resources:
+            raw = resource.raw.get("Properties") or {}
+            if resource.type == "AWS::SSM::Parameter":
+                key = (resource.stack.region, str(resource.properties.get("Name")))
+                found.setdefault(key, []).append((resource.stack, raw.get("Value")))
+            elif resource.type == _EXPORT_WRITER and isinstance(raw.get("WriterProps"), dict):
+                exports = raw["WriterProps"].get("exports")
+                for name, value in exports.items() if isinstance(exports, dict) else ():
+                    key = (str(resource.properties["WriterProps"].get("region")), name)
+                    found.setdefault(key, []).append((resource.stack, value))
+        return found
+
 
 def _distance(stack: Stack, other: Stack) -> tuple[bool, bool]:
     """Sorts first what is in the same account, and then what is in the same stage."""
@@ -465,7 +511,7 @@ def _dependencies(
     if not isinstance(listed, list):
         raise MalformedAssembly(f"{where}.dependencies is not a list; {_SYNTH_AGAIN}")
     for dependency in listed:
-        if dependency not in artifacts:
+        if not isinstance(dependency, str) or dependency not in artifacts:
             raise MalformedAssembly(f"{where}.dependencies: there is no artifact {dependency!r}")
         other = artifacts[dependency]
         kind = other.get("type") if isinstance(other, dict) else None
@@ -636,7 +682,10 @@ def _entry(holder: Any, key: str, kind: type[T], where: str) -> T:
 
 def _read_json(path: Path, advice: str) -> dict[str, Any]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number, parse_float=_finite)
+        text = path.read_text(encoding="utf-8")
+        content = json.loads(text, parse_constant=_no_number, parse_float=_finite)
+        if _ODD_ESCAPE.search(text):
+            _check_characters(content)
     except FileNotFoundError:
         raise MalformedAssembly(f"{path} is not there: {advice}") from None
     except (OSError, ValueError, RecursionError) as problem:
@@ -644,6 +693,29 @@ def _read_json(path: Path, advice: str) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise MalformedAssembly(f"{path} is not a JSON object; {advice}")
     return content
+
+
+def _check_characters(content: Any) -> None:
+    """Raise `ValueError` for what no file is called and no terminal shows: NUL, and half of a surrogate pair."""
+    for text in _strings(content):
+        if "\x00" in text:
+            raise ValueError("NUL stands in a string")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise ValueError("half of a surrogate pair stands in a string") from None
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for each in value:
+            yield from _strings(each)
+    elif isinstance(value, dict):
+        for key, each in value.items():
+            yield key
+            yield from _strings(each)
 
 
 def _no_number(name: str) -> NoReturn:

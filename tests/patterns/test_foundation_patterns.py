@@ -332,7 +332,9 @@ class TestKafkaCluster:
     def test_by_default_three_brokers_that_only_roles_reach_by_tls(self, ground: Ground) -> None:
         ground.kafka()
         [cluster] = ground.resources("AWS::MSK::Cluster")
-        assert cluster["DeletionPolicy"] == "Delete"  # kept, it would hold the subnets, and with them the stack
+        assert (
+            cluster["DeletionPolicy"] == "Delete"
+        )  # kept, it would hold the subnets, and with them the stack
         properties = cluster["Properties"]
         assert properties["NumberOfBrokerNodes"] == 3
         assert properties["ClientAuthentication"]["Sasl"] == {"Iam": {"Enabled": True}}

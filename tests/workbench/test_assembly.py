@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.assemblies import resource, written
+from tests.assemblies import resource, stack, written
 from tests.templates import get_att, ref
 from workbench.assembly import Assembly, Reference, Resource, Unresolved, read_figures
 from workbench.errors import MalformedAssembly, NotPriced
@@ -444,6 +444,20 @@ def test_what_is_no_number_of_json_is_said(tmp_path: Path, number: str) -> None:
     assert number in said
 
 
+@pytest.mark.parametrize("character", ["\\u0000", "\\ud800", "\\uDC00x"])
+def test_a_character_that_is_none_is_said(tmp_path: Path, character: str) -> None:
+    _write(tmp_path, {})
+    (tmp_path / "t.template.json").write_text(f'{{"Resources": {{"R{character}": {{"Type": "T::T::T"}}}}}}')
+    assert "t.template.json cannot be read as JSON" in _refusal(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["\U0001f600", r"'\u0000' of a program", r"\ud800"])
+def test_a_pair_that_is_one_character_and_an_escape_of_another_language_are_read(
+    tmp_path: Path, text: str
+) -> None:
+    assert _properties(tmp_path, {"P": text}) == {"P": text}
+
+
 def test_conditions_that_ask_each_other_without_end_are_said(tmp_path: Path) -> None:
     last = 5_000
     asking = {f"C{each}": {"Condition": f"C{each + 1}"} for each in range(last)}
@@ -546,6 +560,7 @@ def test_a_template_that_is_no_json_is_said(tmp_path: Path) -> None:
     [
         ({"dependencies": ["Gone"]}, "artifacts.S.dependencies: there is no artifact 'Gone'"),
         ({"dependencies": "A"}, "artifacts.S.dependencies is not a list"),
+        ({"dependencies": [{}]}, "artifacts.S.dependencies: there is no artifact {}"),
         ({"dependencies": ["A"]}, "gone.assets.json is not there"),
         ({"dependencies": ["B"]}, "artifacts.B.properties.file is missing"),
         ({"dependencies": ["S"]}, "stacks depend on each other in a ring: S → S"),
@@ -1074,6 +1089,58 @@ def test_what_another_stack_puts_out_is_followed_in_its_own_stage(
         assert user.properties == {"Queue": Reference("Q", "Arn", made), "Days": "14"}
         assert links.target(user, user.properties["Queue"]) is made.resources["Q"]
         assert links.mentions(user, user.raw["Properties"]) == [made.resources["Q"]]
+
+
+def _edge_and_main(edge: dict[str, Any], main: dict[str, Any]) -> tuple[Resource, Resource]:
+    """The queue `Q` in us-east-1, and `R` in eu-west-1, which reads from there."""
+    makes = stack({"Q": QUEUE, **edge}, name="Edge", region="us-east-1")
+    reads = stack({**main}, name="Main", region="eu-west-1")
+    assembly = Assembly(Path(), (reads, makes))
+    links = Links(assembly)
+    found = reads.resources["R"]
+    [mentioned] = links.mentions(found, found.raw["Properties"])
+    target = links.target(found, found.properties["P"])
+    assert target is mentioned
+    return mentioned, makes.resources["Q"]
+
+
+def test_what_the_cdk_exports_to_another_region_is_followed() -> None:
+    name = "/cdk/exports/Main/EdgeuseastQ"
+    exports = {"region": "eu-west-1", "exports": {f"{name}Name": "q", name: get_att("Q", "Arn")}}
+    imports = {"region": "eu-west-1", "imports": {name: f"{{{{resolve:ssm:{name}}}}}"}}
+    target, queue = _edge_and_main(
+        {"Writer": {"Type": "Custom::CrossRegionExportWriter", "Properties": {"WriterProps": exports}}},
+        {
+            "Reader": {"Type": "Custom::CrossRegionExportReader", "Properties": {"ReaderProps": imports}},
+            "R": {
+                **THING,
+                "Properties": {"N": get_att("Reader", f"{name}Name"), "P": get_att("Reader", name)},
+            },
+        },
+    )
+    assert target is queue
+
+
+def test_what_the_cdk_reads_from_a_parameter_of_another_region_is_followed() -> None:
+    """As `EdgeFunction` does, to use its function outside of us-east-1."""
+    parameter = {"Name": "/cdk/EdgeFunctionArn/eu-west-1/Main/F", "Type": "String", "Value": ref("Q")}
+    asked = {"Region": "us-east-1", "ParameterName": parameter["Name"]}
+    target, queue = _edge_and_main(
+        {"Parameter": {"Type": "AWS::SSM::Parameter", "Properties": parameter}},
+        {
+            "Reader": {"Type": "Custom::CrossRegionStringParameterReader", "Properties": asked},
+            "R": {**THING, "Properties": {"P": get_att("Reader", "FunctionArn")}},
+        },
+    )
+    assert target is queue
+
+
+def test_what_nobody_here_wrote_into_another_region_is_left_open() -> None:
+    reader = {"Type": "Custom::CrossRegionExportReader", "Properties": {}}
+    name = "/cdk/exports/Main/Gone"
+    asks = {**THING, "Properties": {"P": get_att("Reader", name)}}
+    found = Assembly(Path(), (stack({"Reader": reader, "R": asks}),)).stacks[0].resources["R"]
+    assert found.properties == {"P": Reference("Reader", name)}
 
 
 def test_what_is_imported_is_known_also_where_it_was_asked_for_while_reading(tmp_path: Path) -> None:

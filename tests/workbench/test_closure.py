@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.assemblies import assembly, resource
+from tests.assemblies import assembly, resource, stack
+from workbench.assembly import Assembly
 from workbench.review.closure import missing
 
 pytestmark = pytest.mark.fast
@@ -306,3 +308,30 @@ def test_a_role_that_does_not_trust_lambda_is_named() -> None:
     elsewhere = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}}]}
     resources["Role"] = _role(elsewhere)
     assert "does not trust" in str(missing(assembly(resources))[0])
+
+
+@pytest.mark.parametrize(("default", "found"), [("yes", 0), (None, 0), ("no", 1)])
+def test_a_grant_that_hangs_on_a_condition_counts_where_it_may_be_there(
+    default: str | None, found: int
+) -> None:
+    made = copy.deepcopy(_queue_feeds_function())
+    document = made["Policy"]["Properties"]["PolicyDocument"]
+    nothing = {"Ref": "AWS::NoValue"}
+    document["Statement"] = [{"Fn::If": ["Wanted", each, nothing]} for each in document["Statement"]]
+    made["Role"]["Properties"]["Policies"] = {"Fn::If": ["Wanted", nothing, nothing]}
+    wanted = {"Type": "String"} if default is None else {"Type": "String", "Default": default}
+    there = stack(
+        made,
+        Parameters={"Asked": wanted},
+        Conditions={"Wanted": {"Fn::Equals": [{"Ref": "Asked"}, "yes"]}},
+    )
+    assert bool(missing(Assembly(Path(), (there,)))) == found
+
+
+def test_a_policy_that_only_deployment_knows_grants_nothing() -> None:
+    made = copy.deepcopy(_queue_feeds_function())
+    made["Policy"]["Properties"] = {
+        "Roles": {"Ref": "Asked"},
+        "PolicyDocument": {"Statement": "{{resolve:ssm:/x}}"},
+    }
+    assert missing(assembly(made))

@@ -595,7 +595,7 @@ def test_a_price_that_is_not_known_is_said_with_whose_it_is(
         (resource("AWS::EC2::Volume", {"Size": -1, "VolumeType": "gp3"}), "Size is -1, which is no amount"),
         (
             resource("AWS::EC2::Instance", {"InstanceType": {"Fn::Sub": "${AWS::StackId}.large"}}),
-            "known only at deployment",
+            'InstanceType is ${{"Ref": "AWS::StackId"}}.large, known only at deployment; write the value in',
         ),
     ],
 )

@@ -57,7 +57,9 @@ def test_tiers_rise_and_the_last_has_no_end(region: str) -> None:
     for price in PriceBook.load(region).values():
         *bounds, last = (tier.up_to for tier in price.tiers)
         assert last is None, price.key
-        assert all(low and high and low < high for low, high in pairwise([Decimal("0.001"), *bounds])), price.key
+        assert all(low and high and low < high for low, high in pairwise([Decimal("0.001"), *bounds])), (
+            price.key
+        )
 
 
 @pytest.mark.parametrize("region", known_regions())

@@ -18,7 +18,7 @@ from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from typing import Any, Literal, TypeVar
 
-from workbench.assembly import Assembly, Resource, Text
+from workbench.assembly import Assembly, Reference, Resource, Text, Unresolved
 from workbench.errors import NotPriced
 from workbench.review.links import Links
 from workbench.review.numbers import constant, plain, tidy
@@ -251,8 +251,22 @@ def module_of(resource_type: str) -> str:
 
 def refuse(resource: Resource, what: str) -> NotPriced:
     """The error for a property that changes the price in a way the room doesn't know."""
-    where = f"{resource.stack.name}/{resource.logical_id} ({resource.type})"
-    return NotPriced(f"{where}: {what}; the review can't price that: teach it in {module_of(resource.type)}")
+    what_to_do = f"the review can't price that: teach it in {module_of(resource.type)}"
+    return NotPriced(f"{_place(resource)}: {what}; {what_to_do}")
+
+
+def _place(resource: Resource) -> str:
+    return f"{resource.stack.name}/{resource.logical_id} ({resource.type})"
+
+
+def _unknown(resource: Resource, value: Any, name: str) -> NotPriced:
+    """The error for a property that is missing, or that only deployment knows: no room could be taught that."""
+    if not isinstance(value, (Reference, Text, Unresolved)):
+        return refuse(resource, f"{name} is {value}, known only at deployment or missing")
+    return NotPriced(
+        f"{_place(resource)}: {name} is {value}, known only at deployment; write the value in the template, or give "
+        "the parameter that it hangs on a Default"
+    )
 
 
 def number(resource: Resource, value: Any, name: str, default: int | None = None) -> Decimal:
@@ -262,7 +276,7 @@ def number(resource: Resource, value: Any, name: str, default: int | None = None
     try:
         found = Decimal(str(value))
     except InvalidOperation:
-        raise refuse(resource, f"{name} is {value}, known only at deployment or missing") from None
+        raise _unknown(resource, value, name) from None
     if not found.is_finite() or found < 0:
         raise refuse(resource, f"{name} is {value}, which is no amount")
     return found
@@ -271,7 +285,7 @@ def number(resource: Resource, value: Any, name: str, default: int | None = None
 def text(resource: Resource, value: Any, name: str) -> str:
     """The property `name`, whose value is `value`, as a string. Raises `NotPriced` when it is not one."""
     if not isinstance(value, str) or isinstance(value, Text):
-        raise refuse(resource, f"{name} is {value}, known only at deployment or missing")
+        raise _unknown(resource, value, name)
     return value
 
 

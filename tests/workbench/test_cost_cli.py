@@ -337,7 +337,7 @@ def test_what_does_not_go_together_is_refused(folder: Path, capsys: pytest.Captu
     assert "--diff and --assembly" in refusal(capsys, *both, "--assembly", str(folder))
     assert "--diff and a blueprint" in refusal(capsys, *both, "demo")
     assert "--markdown is of --diff" in refusal(capsys, *of(folder), "--markdown")
-    assert "--assembly and --compare" in refusal(capsys, *of(folder), "--compare", "x")
+    assert "--compare and --assembly" in refusal(capsys, *of(folder), "--compare", "x")
     assert "a blueprint and --usage" in refusal(capsys, "cost", "demo", "--usage", "x.toml")
 
 

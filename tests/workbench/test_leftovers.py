@@ -793,6 +793,13 @@ def test_what_only_deployment_knows_is_listed_as_not_known(type_: str, propertie
     assert not all_of_it.nothing
 
 
+def test_what_is_kept_and_protected_in_a_way_that_only_deployment_knows_is_listed() -> None:
+    late = resource("AWS::DynamoDB::GlobalTable", {"BillingMode": "PAY_PER_REQUEST", "Replicas": NEVER_KNOWN})
+    stays = only({"Thing": kept(late)})
+    assert "known only at" in stays.why
+    assert not stays.is_known
+
+
 def test_a_snapshot_of_a_size_that_only_deployment_knows_is_listed_as_not_known() -> None:
     volume = kept(resource("AWS::EC2::Volume", {"VolumeType": "gp3", "Size": NEVER_KNOWN}), "Snapshot")
     assert "Size is" in only({"Disk": volume}).why

@@ -59,8 +59,10 @@ class _Terms:
 
     region: str | None
     with_free_tier: bool
+    is_idle: bool
 
     def price(self, assembly: Assembly, traffic: Decimal = Decimal(1)) -> Bill:
+        traffic = Decimal(0) if self.is_idle else traffic
         return price(assembly, traffic=traffic, region=self.region, with_free_tier=self.with_free_tier)
 
 
@@ -88,15 +90,12 @@ def command(
 ) -> None:
     """The monthly bill from the template, at every size."""
     most = _budget_from(budget)
-    terms = _Terms(region, free_tier)
-    if svg is not None and not svg.absolute().parent.is_dir():
-        raise Misuse(f"{svg}: there is no folder {svg.parent} to write it in; make it first")
+    terms = _Terms(region, free_tier, idle)
     lists = {"--summary": summary, "--explain": explain, "--idle": idle, "--curve": curve}
-    others = {"--svg": svg, "--budget": budget, "--choose": choices, "--compare": compare}
+    others = {"--svg": svg, "--choose": choices, "--compare": compare}
+    given = {"a blueprint": name, "--assembly": folder, "--usage": usage, "--missing-usage": missing}
     if diff is not None:
-        wrong = {"a blueprint": name, "--assembly": folder, "--usage": usage, "--missing-usage": missing}
-        del others["--budget"]
-        _refuse_with("--diff", {**wrong, **lists, **others, "--coverage": coverage})
+        _refuse_with("--diff", {**given, **lists, **others, "--coverage": coverage})
         if as_json and markdown:
             raise Misuse("--json and --markdown don't go together; give one of them")
         _diff(diff, users, terms, as_json=as_json, markdown=markdown, most=most)
@@ -104,30 +103,21 @@ def command(
     if markdown:
         raise Misuse("--markdown is of --diff OLD NEW")
     assemblies.one_of(name, folder)
+    if svg is not None and not svg.absolute().parent.is_dir():
+        raise Misuse(f"{svg}: there is no folder {svg.parent} to write it in; make it first")
     if missing:
-        _refuse_with("--missing-usage", {"--json": as_json, "--usage": usage, "--coverage": coverage})
+        wrong = {"--json": as_json, "--usage": usage, "--coverage": coverage}
+        _refuse_with("--missing-usage", {"a blueprint": name, **wrong})
+    if missing and folder is not None:
+        typer.echo("\n".join(missing_usage(Assembly.load(folder))))
+        return
+    if compare is not None:
+        _refuse_with("--compare", {"--assembly": folder, **lists, "--budget": budget, "--coverage": coverage})
+        _compare(str(name), compare, users, stage, choices or [], terms, as_json=as_json, svg=svg)
+        return
+    title, stage_name, opened = _opened(name, users, stage, choices, folder, usage)
     if coverage:
-        _refuse_with("--coverage", {**lists, **others, "--free-tier": free_tier})
-    if folder is None:
-        _refuse_with("a blueprint", {"--usage": usage, "--missing-usage": missing})
-        if compare is not None:
-            _refuse_with("--compare", {**lists, "--budget": budget})
-            _compare(str(name), compare, users, stage, choices or [], terms, as_json=as_json, svg=svg)
-            return
-        title = str(name)
-        stage_name: str | None = stage
-        opened = _blueprint_at(title, users, stage, choices or [])
-    else:
-        _refuse_with("--assembly", {"--choose": choices, "--compare": compare})
-        assembly = Assembly.load(folder)
-        if missing:
-            typer.echo("\n".join(missing_usage(assembly)))
-            return
-        if usage is not None:
-            add_usage(assembly, usage)
-        title, stage_name = assemblies.title_of(assembly)
-        opened = _folder_at(assembly, users)
-    if coverage:
+        _refuse_with("--coverage", {**lists, **others, "--budget": budget, "--free-tier": free_tier})
         bills.print_coverage(title, opened, region, as_json=as_json)
         return
     if (curve or svg is not None) and opened[0][0] == assemblies.DECLARED:
@@ -135,7 +125,7 @@ def command(
     found = {}
     for size, opening, traffic in opened:
         with opening as assembly:
-            found[size] = terms.price(assembly, Decimal(0) if idle else traffic)
+            found[size] = terms.price(assembly, traffic)
     if svg is not None:
         bills.write_curve(svg, title, found)
     if as_json:
@@ -145,6 +135,25 @@ def command(
     else:
         bills.print_bills(title, found, summary=summary, curve=curve)
     _hold(most, found)
+
+
+def _opened(
+    name: str | None,
+    users: str | None,
+    stage: str,
+    choices: list[str] | None,
+    folder: Path | None,
+    usage: Path | None,
+) -> tuple[str, str | None, Opened]:
+    """What is reviewed: its title, its stage, and the assembly at each size."""
+    if folder is None:
+        _refuse_with("a blueprint", {"--usage": usage})
+        return str(name), stage, _blueprint_at(str(name), users, stage, choices or [])
+    _refuse_with("--assembly", {"--choose": choices})
+    assembly = Assembly.load(folder)
+    if usage is not None:
+        add_usage(assembly, usage)
+    return *assemblies.title_of(assembly), _folder_at(assembly, users)
 
 
 Opened = list[tuple[str, AbstractContextManager[Assembly], Decimal]]

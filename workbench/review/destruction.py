@@ -182,7 +182,7 @@ def remains(resource: Resource, standing: Standing) -> Iterator[Rest]:
     """All that stays of `resource`."""
     policy = policy_of(resource)
     if policy == RETAIN:
-        yield from _kept(resource, standing)
+        yield from or_unknown(resource, partial(_kept, resource, standing))
         return
     if policy == SNAPSHOT:
         yield from or_unknown(resource, partial(_snapshot, resource, standing.full))

@@ -2,8 +2,8 @@
 
 Properties are given with what can be resolved resolved (`workbench.intrinsics`): `Ref` and `Fn::GetAtt` of a
 resource become `Reference`, parameters their defaults, or in a nested stack what its parent gives them, and pseudo
-parameters their usual values. What stays unknown until deployment is `Unresolved`, and a string with some of either
-in it a `Text`.
+parameters their usual values. What another stack of the assembly exports, puts out or writes into SSM is followed.
+What stays unknown until deployment is `Unresolved`, and a string with some of either in it a `Text`.
 
 Templates of nested stacks are read with the stack that holds them. `Assembly.stacks` are those that are deployed by
 themselves, `Assembly.every_stack` has the nested ones too, and so has `Assembly.resources`.
@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
+from itertools import chain
 from math import isinf
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -40,6 +41,7 @@ _ODD_ESCAPE = re.compile(r"\\u(0000|[dD][89a-fA-F])")
 # How the CDK hands values to another region: the one writes SSM parameters there, the others read them.
 _EXPORT_WRITER, _EXPORT_READER = "Custom::CrossRegionExportWriter", "Custom::CrossRegionExportReader"
 _PARAMETER_READER = "Custom::CrossRegionStringParameterReader"
+_LOOKED_UP = "AWS::SSM::Parameter::Value<"
 
 T = TypeVar("T")
 
@@ -150,6 +152,7 @@ class Stack:
     paths: Mapping[str, str] = field(default_factory=dict, repr=False)
     construct_path: str = ""
     account: str | None = None
+    has_termination_protection: bool = False
     # Of a nested stack: the stack that holds it, the logical id that it has there, and what reports call that.
     parent: Stack | None = field(default=None, repr=False)
     nested_as: str = ""
@@ -231,12 +234,19 @@ class Stack:
             name, region = asked.get("ParameterName"), asked.get("Region")
         elif raw.get("Type") != _EXPORT_READER:
             return UNKNOWN
-        found = self.assembly.writer(str(region), str(name), self) if self.assembly else None
+        return self._parameter_of(str(region), str(name))
+
+    def ssm_parameter(self, name: str) -> Any:
+        """What a stack of the assembly writes into an SSM parameter of this region, resolved; or `UNKNOWN`."""
+        return self._parameter_of(self.region, name)
+
+    def _parameter_of(self, region: str, name: str) -> Any:
+        found = self.assembly.writer(region, name, self) if self.assembly else None
         if found is None:
             return UNKNOWN
         writer, value = found
-        read = f"{logical_id}.{attribute}"
-        return self._once("Resources", read, lambda _: carry(writer.resolve(value), writer, self))
+        read = f"{name} in {region}"
+        return self._once("SSM parameters", read, lambda _: carry(writer.resolve(value), writer, self))
 
     def nested_output(self, logical_id: str, attribute: str | None) -> Any:
         """The output of a nested stack that an attribute names, resolved; `UNKNOWN` for any other attribute."""
@@ -254,7 +264,8 @@ class Stack:
         parameters = properties.get("Parameters")
         if not isinstance(parameters, dict) or name not in parameters:
             return UNKNOWN
-        return carry(self.parent.resolve(parameters[name]), self.parent, self)
+        value = self.parent.resolve(parameters[name])
+        return UNKNOWN if value is NO_VALUE else carry(value, self.parent, self)
 
     def behind(self, name: str, attribute: str | None = None) -> Any:
         """What stands behind a parameter that this stack is given, or behind what another stack hands it, resolved.
@@ -264,7 +275,10 @@ class Stack:
         elsewhere = self._made_elsewhere(name, attribute)
         if elsewhere is not UNKNOWN:
             return elsewhere
-        value = self.given(name) if name in self.template.get("Parameters", {}) else UNKNOWN
+        declared = self.template.get("Parameters", {}).get(name)
+        if declared is None:
+            return None
+        value = self.ref(name) if _is_looked_up(declared) else self.given(name)
         return None if value is UNKNOWN else value
 
     def output(self, name: str) -> Any:
@@ -315,12 +329,14 @@ class Stack:
     def _parameter(self, name: str) -> Any:
         declared = self.template["Parameters"][name]
         kind = str(declared.get("Type", ""))
-        if kind.startswith("AWS::SSM::"):
-            return UNKNOWN
         value = self.given(name)
         if value is UNKNOWN:
             value = declared.get("Default", UNKNOWN)
-        return split_list(value) if kind == "CommaDelimitedList" or kind.startswith("List<") else value
+        if _is_looked_up(declared):
+            kind = kind.removeprefix(_LOOKED_UP)
+            value = self.ssm_parameter(value) if isinstance(value, str) else UNKNOWN
+        is_list = kind.startswith(("CommaDelimitedList", "List<"))
+        return UNKNOWN if value is UNKNOWN else split_list(value) if is_list else value
 
     def _once(self, section: str, name: str, find: Callable[[str], Any]) -> Any:
         """What `find` finds for an entry of a section, asked once. Raises `MalformedAssembly` for a ring."""
@@ -396,8 +412,16 @@ class Assembly:
 
     def stack_named(self, name: str, region: str, asking: Stack) -> Stack | None:
         """The stack of that name; of several (in accounts of their own) the one that is nearest to `asking`."""
-        found = [each for each in self.stacks if (each.name, each.region) == (name, region)]
+        found = self._named.get((name, region), ())
         return min(found, key=lambda each: _distance(each, asking), default=None)
+
+    @cached_property
+    def _named(self) -> dict[tuple[str, str], list[Stack]]:
+        """(name, region) → the stacks of that name there."""
+        found: dict[tuple[str, str], list[Stack]] = {}
+        for stack in self.stacks:
+            found.setdefault((stack.name, stack.region), []).append(stack)
+        return found
 
     @cached_property
     def _exports(self) -> dict[tuple[str, str], list[tuple[Stack, str]]]:
@@ -420,17 +444,32 @@ class Assembly:
     def _written(self) -> dict[tuple[str, str], list[tuple[Stack, Any]]]:
         """(region, SSM parameter) → the stacks that write it, by themselves or by the CDK, each with the value."""
         found: dict[tuple[str, str], list[tuple[Stack, Any]]] = {}
-        for resource in self.resources:
-            raw = resource.raw.get("Properties") or {}
-            if resource.type == "AWS::SSM::Parameter":
-                key = (resource.stack.region, str(resource.properties.get("Name")))
-                found.setdefault(key, []).append((resource.stack, raw.get("Value")))
-            elif resource.type == _EXPORT_WRITER and isinstance(raw.get("WriterProps"), dict):
-                exports = raw["WriterProps"].get("exports")
+        # A name may itself be read from elsewhere, and then asks for this while it is being made.
+        self.__dict__["_written"] = found
+        for stack, kind, properties in chain.from_iterable(map(_unconditional, self.stacks)):
+            props = properties.get("WriterProps")
+            if kind == "AWS::SSM::Parameter":
+                key = (stack.region, str(stack.resolve(properties.get("Name"))))
+                found.setdefault(key, []).append((stack, properties.get("Value")))
+            elif kind == _EXPORT_WRITER and isinstance(props, dict):
+                region, exports = str(stack.resolve(props.get("region"))), props.get("exports")
                 for name, value in exports.items() if isinstance(exports, dict) else ():
-                    key = (str(resource.properties["WriterProps"].get("region")), name)
-                    found.setdefault(key, []).append((resource.stack, value))
+                    found.setdefault((region, name), []).append((stack, value))
         return found
+
+
+def _unconditional(stack: Stack) -> Iterator[tuple[Stack, str, Mapping[str, Any]]]:
+    """What is there without a condition, which might ask for what it writes: stack, type and raw properties."""
+    for logical_id, raw in stack.template.get("Resources", {}).items():
+        if "Condition" not in raw:
+            yield stack, raw.get("Type", ""), raw.get("Properties") or {}
+            if logical_id in stack.nested:
+                yield from _unconditional(stack.nested[logical_id])
+
+
+def _is_looked_up(parameter: Mapping[str, Any]) -> bool:
+    """Whether a parameter of a template is given the name of an SSM parameter, for what that one holds."""
+    return str(parameter.get("Type", "")).startswith(_LOOKED_UP)
 
 
 def _distance(stack: Stack, other: Stack) -> tuple[bool, bool]:
@@ -495,6 +534,7 @@ def _stack(directory: Path, artifact_id: str, artifacts: dict[str, Any], where: 
         paths=paths.get("", {}),
         construct_path=str(artifact.get("displayName", f"{stage}{artifact_id}")),
         account=None if account in ("", "unknown-account") else account,
+        has_termination_protection=properties.get("terminationProtection") is True,
     )
     published = {asset.key.rsplit("/", 1)[-1]: asset for asset in stack.assets}
     _read_nested(stack, uses, _Nesting(directory, published, paths), (template_file.resolve(),))

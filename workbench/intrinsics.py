@@ -23,6 +23,7 @@ PLACEHOLDER = re.compile(r"\$\{([^}]+)\}")
 _BETWEEN_NAMES = re.compile(r"[,;|\s]")
 # "Get values stored in other services using dynamic references", AWS CloudFormation User Guide.
 _DYNAMIC = re.compile(r"(\{\{resolve:.*?\}\})", re.DOTALL)
+_OF_SSM = re.compile(r"\{\{resolve:ssm:([^:{}]+)\}\}")
 _WHOLE = re.compile(r"[0-9]{1,9}")
 _MOST_CIDR_BLOCKS = 256
 _ZONES = "abc"
@@ -54,6 +55,9 @@ class Scope(Protocol):
 
     def output_of(self, stack: str, output: str, region: str) -> Any:
         """What another stack of the assembly puts out; or `UNKNOWN`."""
+
+    def ssm_parameter(self, name: str) -> Any:
+        """What the assembly writes into an SSM parameter of this region; or `UNKNOWN`."""
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,7 @@ def resolve(scope: Scope, value: Any) -> Any:
         items = [resolve(scope, each) for each in value]
         return [each for each in items if each is not NO_VALUE]
     if not isinstance(value, dict):
-        return _dynamic(value) if isinstance(value, str) and "{{resolve:" in value else value
+        return _looked_up(scope, value) if isinstance(value, str) and "{{resolve:" in value else value
     if len(value) == 1:
         [(name, argument)] = value.items()
         if is_intrinsic(name):
@@ -214,6 +218,13 @@ def _text(parts: Iterable[Any]) -> Any:
     if "{{resolve:" in joined:
         return _dynamic(joined)
     return Assumed(joined) if any(isinstance(part, Assumed) for part in flat) else joined
+
+
+def _looked_up(scope: Scope, text: str) -> Any:
+    """A string with dynamic references in it, or what the assembly itself writes to where the only one points."""
+    only = _OF_SSM.fullmatch(text)
+    found = scope.ssm_parameter(only[1]) if only else UNKNOWN
+    return _dynamic(text) if found is UNKNOWN else found
 
 
 def _dynamic(text: str) -> str | Unresolved:

@@ -735,6 +735,7 @@ def test_parameters_have_the_values_that_the_parent_gives(tmp_path: Path) -> Non
         "Sizes": "1, 2",
         "Path": {"Fn::Sub": "${Q.Arn}/x"},
         "Late": ref("Late"),
+        "Spared": {"Fn::If": ["Never", "x", {"Ref": "AWS::NoValue"}]},
     }
     asked = {name: ref(name) for name in (*given, "Untold", "Usual")}
     inner = {
@@ -742,6 +743,7 @@ def test_parameters_have_the_values_that_the_parent_gives(tmp_path: Path) -> Non
             **_text("Queue", "Path", "Late", "Untold"),
             "Count": {"Type": "Number", "Default": 1},
             "Usual": {"Type": "String", "Default": "usual"},
+            "Spared": {"Type": "String", "Default": "spared"},
             **_text("Queues", kind="List<AWS::EC2::Subnet::Id>"),
             **_text("Sizes", kind="CommaDelimitedList"),
         },
@@ -752,7 +754,8 @@ def test_parameters_have_the_values_that_the_parent_gives(tmp_path: Path) -> Non
         },
     }
     outer = {"Q": QUEUE, "P": QUEUE, "In": _holds("in.json", given)}
-    folder = _nested(tmp_path, outer, {"in.json": inner}, Parameters=_text("Late"))
+    never = {"Never": {"Fn::Equals": ["a", "b"]}}
+    folder = _nested(tmp_path, outer, {"in.json": inner}, Parameters=_text("Late"), Conditions=never)
     assembly = Assembly.load(folder)
     found = _by_name(assembly)["In/R"]
     parent = assembly.stacks[0]
@@ -765,6 +768,7 @@ def test_parameters_have_the_values_that_the_parent_gives(tmp_path: Path) -> Non
         "Late": Unresolved('{"Ref": "Late"}', parent),
         "Untold": Unresolved('{"Ref": "Untold"}'),
         "Usual": "usual",
+        "Spared": "spared",
     }
 
 
@@ -1133,6 +1137,73 @@ def test_what_the_cdk_reads_from_a_parameter_of_another_region_is_followed() -> 
         },
     )
     assert target is queue
+
+
+@pytest.mark.parametrize(
+    "asking",
+    [
+        {"P": ref("Asked")},
+        {"P": "{{resolve:ssm:/app/queue}}"},
+        {"P": {"Fn::Select": [1, ref("Every")]}},
+    ],
+    ids=["a parameter", "a dynamic reference", "a parameter that is a list"],
+)
+def test_what_another_stack_keeps_in_a_parameter_of_ssm_is_followed(asking: dict[str, Any]) -> None:
+    kept = {
+        "Q": QUEUE,
+        "One": {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/app/queue", "Value": ref("Q")}},
+        "Two": {
+            "Type": "AWS::SSM::Parameter",
+            "Properties": {"Name": "/app/queues", "Value": {"Fn::Join": [",", ["x", ref("Q")]]}},
+        },
+    }
+    asked = {
+        "Asked": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/app/queue"},
+        "Every": {"Type": "AWS::SSM::Parameter::Value<List<String>>", "Default": "/app/queues"},
+    }
+    makes = stack(kept, name="Makes")
+    uses = stack({"R": {**THING, "Properties": asking}}, name="Uses", Parameters=asked)
+    away = stack({"R": {**THING, "Properties": asking}}, name="Away", region="eu-west-1", Parameters=asked)
+    assembly = Assembly(Path(), (uses, makes, away))
+    links = Links(assembly)
+    found, elsewhere = uses.resources["R"], away.resources["R"]
+    assert found.properties == {"P": Reference("Q", stack=makes)}
+    assert links.target(found, found.properties["P"]) is makes.resources["Q"]
+    assert links.mentions(found, found.raw["Properties"]) == [makes.resources["Q"]]
+    assert isinstance(elsewhere.properties["P"], Unresolved)
+    assert links.mentions(elsewhere, elsewhere.raw["Properties"]) == []
+
+
+def test_a_parameter_of_ssm_that_hangs_on_a_condition_is_left_open() -> None:
+    """The condition may ask for the parameter itself."""
+    made = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/app/x", "Value": "a"}, "Condition": "Is"}
+    there = stack(
+        {"Made": made, "Board": {**DASHBOARD, "Condition": "Is"}},
+        Parameters={"X": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": "/app/x"}},
+        Conditions={"Is": {"Fn::Equals": [ref("X"), "b"]}},
+    )
+    assert price(Assembly(Path(), (there,))).monthly_usd == 3
+
+
+def test_a_parameter_of_ssm_that_holds_itself_is_a_ring() -> None:
+    made = {
+        "Type": "AWS::SSM::Parameter",
+        "Properties": {"Name": "/app/x", "Value": "{{resolve:ssm:/app/x}}"},
+    }
+    found = Assembly(Path(), (stack({"Made": made}),)).stacks[0].resources["Made"]
+    with pytest.raises(MalformedAssembly, match=r"SSM parameters\./app/x in us-east-1 depends on itself"):
+        _ = found.properties
+
+
+def test_a_parameter_may_hold_and_be_called_what_is_read_from_another_region() -> None:
+    read = get_att("Reader", "FunctionArn")
+    asked = {"Region": "us-east-1", "ParameterName": "/made"}
+    reader = {"Type": "Custom::CrossRegionStringParameterReader", "Properties": asked}
+    makes = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": "/made", "Value": "x"}}
+    keeps = {"Type": "AWS::SSM::Parameter", "Properties": {"Name": read, "Value": read}}
+    there = stack({"Keeps": keeps, "Reader": reader, "Makes": makes})
+    found = Assembly(Path(), (there,)).stacks[0].resources["Keeps"]
+    assert found.properties == {"Name": "x", "Value": "x"}
 
 
 def test_what_nobody_here_wrote_into_another_region_is_left_open() -> None:

@@ -561,6 +561,22 @@ def test_the_file_to_fill_in_leaves_out_what_the_settings_have_no_use_for(
     )
 
 
+def test_the_file_to_fill_in_keeps_what_a_line_asks_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One unit on average is fewer than this cluster's least, which is no reason not to ask."""
+    scaling = {"MinCapacity": 8, "MaxCapacity": 16}
+    cluster = {
+        "Graph": resource("AWS::Neptune::DBCluster", {"ServerlessScalingConfiguration": scaling}),
+        "One": resource(
+            "AWS::Neptune::DBInstance",
+            {"DBClusterIdentifier": {"Ref": "Graph"}, "DBInstanceClass": "db.serverless"},
+        ),
+    }
+    skeleton = output(capsys, *of(written(tmp_path / "graph", cluster)), "--missing-usage")
+    assert "# average_ncus = 0" in skeleton
+
+
 def test_traffic_of_stacks_that_is_not_of_the_same_users_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

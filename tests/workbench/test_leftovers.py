@@ -743,7 +743,11 @@ def test_a_protected_stack_is_seen_in_the_manifest(tmp_path: Path) -> None:
     folder = written(tmp_path / "cdk.out", {"Jobs": resource("AWS::SQS::Queue")})
     assert leftovers(Assembly.load(folder)).nothing
     manifest = json.loads((folder / "manifest.json").read_text())
-    manifest["artifacts"]["Demo"]["properties"]["terminationProtection"] = True
+    properties = manifest["artifacts"]["Demo"]["properties"]
+    properties["terminationProtection"] = True
+    (folder / "templates").mkdir()
+    (folder / properties["templateFile"]).rename(folder / "templates" / "demo.json")
+    properties["templateFile"] = "templates/demo.json"
     (folder / "manifest.json").write_text(json.dumps(manifest))
     [one] = leftovers(Assembly.load(folder)).blocks
     assert (one.resource, one.why) == ("Demo", "the stack has termination protection")

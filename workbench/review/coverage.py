@@ -20,7 +20,7 @@ from workbench.review import conditions, registry
 from workbench.review.free import Free
 from workbench.review.numbers import plain
 from workbench.review.prices import GRADES, HOME, MEMORY, Price, PriceBook, known_regions
-from workbench.review.room import NOT_DECLARED, Context, CostLine, Room, is_declared
+from workbench.review.room import NOT_DECLARED, Context, CostLine, Room, is_declared, undeclared_keys
 from workbench.review.unpriced import UNPRICED, macro_type, why_unpriced
 
 State = Literal[
@@ -122,9 +122,7 @@ def _of_lines(lines: list[CostLine], book: PriceBook) -> tuple[State, str]:
 
 def _without_usage(undeclared: list[CostLine]) -> Iterator[str]:
     """`no usage declared: requests_per_month, duration_ms`, each key once."""
-    keys = [
-        key for line in undeclared for key in line.quantity.formula.removeprefix(NOT_DECLARED).split(", ")
-    ]
+    keys = [key for line in undeclared for key in undeclared_keys(line.quantity)]
     if keys:
         yield f"{NOT_DECLARED}{', '.join(dict.fromkeys(keys))}"
 

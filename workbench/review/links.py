@@ -36,6 +36,10 @@ class Links:
             case Text():
                 for part in value.parts:
                     yield from self._of(stack, part)
+            case str() if value.startswith("{{resolve:ssm:"):
+                found = stack.resolve(value)
+                if not isinstance(found, Unresolved) or found.stack is not None:
+                    yield from self._followed(stack, value, found)
             case str():
                 for logical_id, attribute in _IN_TEXT.findall(value):
                     yield from self._named(stack, logical_id, attribute)

@@ -21,7 +21,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
@@ -108,20 +107,7 @@ _NOT_DELETED_IN_USE = frozenset(
 
 def protected_stacks(assembly: Assembly) -> Iterator[Stack]:
     """The stacks with termination protection."""
-    for stack in assembly.stacks:
-        artifacts = _manifest(stack).get("artifacts") or {}
-        artifact = artifacts.get(stack.artifact_id) or {}
-        if (artifact.get("properties") or {}).get("terminationProtection") is True:
-            yield stack
-
-
-def _manifest(stack: Stack) -> Mapping[str, Any]:
-    """The manifest of the assembly that `stack` is in, which may be a nested one; empty without one."""
-    file = stack.template_file.parent / "manifest.json"
-    if not file.is_file():
-        return {}
-    read: dict[str, Any] = json.loads(file.read_text())
-    return read
+    return (stack for stack in assembly.stacks if stack.has_termination_protection)
 
 
 class Obstacles:

@@ -200,6 +200,11 @@ def is_declared(figure: Figure) -> bool:
     return not figure.formula.startswith(NOT_DECLARED)
 
 
+def undeclared_keys(figure: Figure) -> list[str]:
+    """The usage keys that a figure lacks; none for one that is declared."""
+    return [] if is_declared(figure) else figure.formula.removeprefix(NOT_DECLARED).split(", ")
+
+
 def sum_declared(figures: Iterable[Figure]) -> Figure:
     """The sum of the figures that are declared, saying how many are not; undeclared when none is."""
     every = list(figures)

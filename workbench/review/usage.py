@@ -25,7 +25,7 @@ from workbench.assembly import LARGEST_FIGURE, Assembly, Resource
 from workbench.errors import MalformedAssembly, NotPriced
 from workbench.review import registry
 from workbench.review.numbers import plain
-from workbench.review.room import Context, Room
+from workbench.review.room import Context, Room, undeclared_keys
 
 OF_ALL = ("users", "requests_per_month")
 
@@ -78,9 +78,11 @@ def missing_usage(assembly: Assembly) -> Iterator[str]:
 def _undeclared(resource: Resource, room: Room, context: Context) -> list[str]:
     """The keys that `resource` could declare and does not; without those that its settings have no use for."""
     keys = [key for key in room.usage if key not in resource.workload]
-    if _is_refused(resource, keys, room, context) and not _is_refused(resource, [], room, context):
-        return [key for key in keys if not _is_refused(resource, [key], room, context)]
-    return keys
+    if not _is_refused(resource, keys, room, context) or _is_refused(resource, [], room, context):
+        return keys
+    quantities = [line.quantity for line in registry.ask(resource, room.lines, context)]
+    asked_for = {key for each in quantities for key in undeclared_keys(each)}
+    return [key for key in keys if key in asked_for or not _is_refused(resource, [key], room, context)]
 
 
 def _is_refused(resource: Resource, keys: list[str], room: Room, context: Context) -> bool:

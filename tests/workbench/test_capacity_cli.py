@@ -84,7 +84,7 @@ def test_the_second_table_tells_how_long_work_waits_and_by_which_formula(
 
 def test_a_queue_that_grows_says_how_fast(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = shown(capsys, "--assembly", str(folder), "--users", "3000")
-    assert "over: Feed: the queue grows without end, by 100 batches a second" in text
+    assert "over: Feed: the queue grows without end, by 100 batches a second (λ − c ÷ s)" in text
     assert (
         "over: Feed, Messages drained a second: raise MaximumConcurrency (up to 1,000) or BatchSize" in text
     )

@@ -21,14 +21,13 @@ from workbench.errors import Misuse
 from workbench.review.cost import Bill, BillLine
 from workbench.review.curve import Crossing, sentence
 from workbench.review.numbers import dollars, plain, shown
-from workbench.review.prices import MEMORY
+from workbench.review.prices import MEMORY, OLD_AFTER_DAYS
 
 if TYPE_CHECKING:
     from workbench.cli.cost import Opened
 
 FOLD_FROM = 4
 NIGHT_HOURS = 12
-OLD_AFTER = timedelta(days=180)
 
 
 def document(title: str, stage: str | None, bills: Mapping[str, Bill]) -> dict[str, Any]:
@@ -165,12 +164,12 @@ def _doubts(bill: Bill) -> Iterator[str]:
     remembered = sorted({line.price_key for line in bill.lines if line.grade == MEMORY})
     if remembered:
         yield f"a price with ? is from memory only: {', '.join(remembered)}"
-    oldest = (date.today() - OLD_AFTER).isoformat()  # noqa: DTZ011 (a day more or less)
+    oldest = (date.today() - timedelta(days=OLD_AFTER_DAYS)).isoformat()  # noqa: DTZ011 (a day more or less)
     old = {line.price_key: line.as_of for line in bill.lines if line.as_of < oldest}
     if old:
         first = min(old, key=lambda key: (old[key], key))
         yield (
-            f"{len(old)} prices were last seen more than {OLD_AFTER.days} days ago, the oldest on {old[first]} "
+            f"{len(old)} prices were last seen more than {OLD_AFTER_DAYS} days ago, the oldest on {old[first]} "
             f"({first}); `blueprint prices refresh` renews them"
         )
 

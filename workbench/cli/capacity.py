@@ -263,7 +263,8 @@ def _print_queues(console: Console, title: str, waiting: list[Waiting]) -> None:
     for each in waiting:
         if each.grows:
             words = (
-                f"{each.resource}: the queue grows without end, by {shown(each.growth)} {each.work} a second"
+                f"{each.resource}: the queue grows without end, by {shown(each.growth)} {each.work} a second "
+                f"({queueing.GROWTH})"
             )
             console.print(f"[red]over:[/] {escape(words)}", soft_wrap=True)
         console.print(f"[dim]{escape(f'{each.resource}: {each.formula}')}[/]", soft_wrap=True)

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -28,9 +28,11 @@ from workbench.blueprint import Stage
 from workbench.cli import assemblies, options
 from workbench.errors import Misuse
 from workbench.review.cost import declared_users
-from workbench.review.leftovers import Leftover, LeftoverLine, Leftovers, leftovers
 from workbench.review.numbers import dollars, plain
 from workbench.review.usage import add_usage
+
+if TYPE_CHECKING:
+    from workbench.review.leftovers import Leftover, LeftoverLine, Leftovers
 
 BOTH: tuple[Stage, ...] = ("sandbox", "production")
 WIDEST_WORD = 44  # of the commands, so that none is broken in the middle
@@ -78,6 +80,8 @@ def command(
 
 def _of_folder(assembly: Assembly, users: str | None) -> Leftovers:
     """The assembly as it is; with --users, its traffic grown from the users that it declares."""
+    from workbench.review.leftovers import leftovers
+
     if users is None:
         return leftovers(assembly)
     made_for = declared_users(assembly)
@@ -89,6 +93,8 @@ def _of_folder(assembly: Assembly, users: str | None) -> Leftovers:
 
 
 def _of_blueprint(name: str, users: str | None, stage: str | None) -> Iterator[tuple[str, Leftovers]]:
+    from workbench.review.leftovers import leftovers
+
     size = catalogue.DEFAULT_USERS if users is None else catalogue.users_from(users)
     stages = BOTH if stage is None else (catalogue.stage_named(stage),)
     blueprint = catalogue.find(name)

@@ -9,9 +9,7 @@ from difflib import get_close_matches
 
 from workbench.errors import Misuse
 from workbench.price_files.selectors import Selectors, Wanted
-from workbench.review.prices import HOME, MEMORY, Price, PriceBook, known_regions
-
-OLD_AFTER_DAYS = 180
+from workbench.review.prices import HOME, MEMORY, OLD_AFTER_DAYS, Price, PriceBook, known_regions
 
 
 @dataclass(frozen=True)

@@ -155,7 +155,7 @@ def price(
     registry.check(assembly)
     _check_regions(assembly, region)
     ledger = _Ledger(assembly, books, traffic, region)
-    idle = _Ledger(assembly, books, Decimal(0), region)
+    idle = _Ledger(assembly, books, Decimal(0), region) if traffic else ledger
     context = Context(assembly, registry.rooms(), traffic)
     return Bill(
         lines=tuple(ledger.lines),

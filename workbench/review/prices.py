@@ -23,6 +23,8 @@ from workbench.errors import NotPriced
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "prices"
 HOME = "us-east-1"
 MEMORY = "D"
+OLD_AFTER_DAYS = 180
+"""From when on a price that was not seen again is pointed out."""
 GRADES = {
     "A": "an extract of an AWS price file",
     "B": "a dated reading of an AWS price file",

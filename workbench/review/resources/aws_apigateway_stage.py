@@ -12,11 +12,12 @@ from typing import Any
 
 from workbench.assembly import Resource
 from workbench.review import service_logs, tracing
+from workbench.review.api_stages import throttle
 from workbench.review.by_use import is_true, refuse_keys
 from workbench.review.floor import HOURS
-from workbench.review.numbers import constant, shown
+from workbench.review.numbers import constant
 from workbench.review.resources.aws_apigateway_restapi import operations, parts
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, one_of, refuse, setting
+from workbench.review.room import Context, CostLine, Limit, Room, Usage, one_of, refuse
 from workbench.workload import Figure
 
 SIZES = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237")
@@ -125,17 +126,7 @@ def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
         rate = each.get("ThrottlingRateLimit")
         if _path_and_verb(each) != _EVERYTHING or rate is None:
             continue
-        rate = number(resource, rate, "ThrottlingRateLimit")
-        quota = constant(rate, f"{shown(rate)} requests/s in the template")
-        name, source = context.name_of(resource), context.quota("apigateway.throttle").source
-        load, advice = _load(resource, context), setting(name, "ThrottlingRateLimit of MethodSettings")
-        yield Limit(name, "Throttling rate of the stage", "requests/s", quota, load, True, source, advice)
-
-
-def _load(resource: Resource, context: Context) -> Figure:
-    api = _api(resource, context)
-    holder = resource if api is None or "peak_requests_per_second" in resource.workload else api
-    return context.derive(holder, "peak_requests_per_second")
+        yield throttle(resource, context, _api(resource, context), rate, "MethodSettings")
 
 
 def _warnings(resource: Resource, context: Context) -> Iterator[str]:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review.api_stages import throttle
 from workbench.review.by_use import is_true
-from workbench.review.numbers import constant, shown
-from workbench.review.room import Context, CostLine, Limit, Room, Usage, number, setting
-from workbench.workload import Figure
+from workbench.review.numbers import constant
+from workbench.review.room import Context, CostLine, Limit, Room, Usage
 
 METRICS_A_ROUTE = 6
 
@@ -41,19 +41,9 @@ def _measured(resource: Resource, context: Context) -> int | None:
 
 def _limits(resource: Resource, context: Context) -> Iterator[Limit]:
     settings = resource.properties.get("DefaultRouteSettings") or {}
-    if settings.get("ThrottlingRateLimit") is None:
-        return
-    rate = number(resource, settings["ThrottlingRateLimit"], "ThrottlingRateLimit")
-    quota = constant(rate, f"{shown(rate)} requests/s in the template")
-    name, source = context.name_of(resource), context.quota("apigateway.throttle").source
-    load, advice = _load(resource, context), setting(name, "ThrottlingRateLimit of DefaultRouteSettings")
-    yield Limit(name, "Throttling rate of the stage", "requests/s", quota, load, True, source, advice)
-
-
-def _load(resource: Resource, context: Context) -> Figure:
-    api = _api(resource, context)
-    holder = resource if api is None or "peak_requests_per_second" in resource.workload else api
-    return context.derive(holder, "peak_requests_per_second")
+    rate = settings.get("ThrottlingRateLimit")
+    if rate is not None:
+        yield throttle(resource, context, _api(resource, context), rate, "DefaultRouteSettings")
 
 
 ROOM = Room(

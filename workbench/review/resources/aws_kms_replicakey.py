@@ -9,27 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from workbench.assembly import Resource
+from workbench.review import kms
 from workbench.review.room import Context, CostLine, Room, Usage, each
-
-_SYMMETRIC = "SYMMETRIC_DEFAULT"
 
 
 def _lines(resource: Resource, context: Context) -> Iterator[CostLine]:
     yield CostLine("Customer managed keys", "keys", each(1, "replica of a key"), "kms.key")
     primary = context.target(resource, resource.properties.get("PrimaryKeyArn"))
-    spec = str(primary.properties.get("KeySpec", _SYMMETRIC)) if primary is not None else _SYMMETRIC
+    kind, key = kms.of_kind(primary.properties.get("KeySpec") if primary is not None else None)
     requests = context.derive(resource, "requests_per_month")
-    kind, key = (
-        ("symmetric" if spec == _SYMMETRIC else spec, "kms.requests")
-        if _is_plain(spec)
-        else ("asymmetric", "kms.requests.asymmetric")
-    )
     yield CostLine(f"Requests ({kind})", "requests", requests, key)
-
-
-def _is_plain(spec: str) -> bool:
-    """Whether a request has the lower price: of asymmetric keys RSA_2048 alone has."""
-    return spec in (_SYMMETRIC, "RSA_2048") or spec.startswith("HMAC_")
 
 
 ROOM = Room(

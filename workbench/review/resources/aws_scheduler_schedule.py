@@ -30,8 +30,8 @@ def _invocations(resource: Resource, context: Context) -> Figure:
 
 
 def _limits_of_account(context: Context) -> Iterator[Limit]:
-    schedules = context.all_of("AWS::Scheduler::Schedule")
-    rate = declared_only(context.derive(each, "peak_invocations_per_second") for each in schedules)
+    found = context.all_of("AWS::Scheduler::Schedule")
+    rate = declared_only(context.derive(each, "peak_invocations_per_second") for each in found)
     if rate is not None:
         limit = "Schedules that fire in a second"
         yield context.against("scheduler.invocations_per_second", "account", limit, rate)

@@ -1,0 +1,1 @@
+"""A chat: messaging, presence, media, notifications and the directory, one package a service."""

@@ -1,0 +1,1 @@
+"""The directory: accounts, contacts, blocks and groups, of which PostgreSQL holds the truth."""

@@ -1,0 +1,1 @@
+"""The media service: uploads in parts, and signed addresses for the members of a chat."""

@@ -1,0 +1,1 @@
+"""The notification service: a push for a device that is away, after a grace time, one per chat."""

@@ -1,0 +1,1 @@
+"""Who may open a socket: whoever shows a ticket that the directory has given out, once."""

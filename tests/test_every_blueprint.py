@@ -35,6 +35,7 @@ TAKE_NO_RESOURCE = {
     "ec2:DescribeSecurityGroups": "EC2's descriptions take no resource",
     "ec2:DescribeSubnets": "EC2's descriptions take no resource",
     "ec2:DescribeVpcs": "EC2's descriptions take no resource",
+    "dynamodb:ListStreams": "it takes no resource; what it tells are the streams' names",
     "kafka:GetBootstrapBrokers": "it takes no resource; what it tells are the brokers' names",
     "ecr:GetAuthorizationToken": "it is asked of the registry",
     "ssm:UpdateInstanceInformation": "Session Manager's agent, of an instance that is not there yet",
@@ -45,6 +46,7 @@ TAKE_NO_RESOURCE = {
     "xray:PutTelemetryRecords": "X-Ray takes no resource",
     "xray:PutTraceSegments": "X-Ray takes no resource",
 }
+REPLAYS = 10  # plays without one of the grants, the same ones in every run
 SECTIONS = (
     "The problem",
     "The shape",
@@ -172,8 +174,11 @@ def test_every_grant_is_used(blueprint: Blueprint, played: Played) -> None:
 
 
 def test_every_grant_is_needed(blueprint: Blueprint) -> None:
-    """Each is taken away once, and the scenario notices; or it says why not. `blueprint iam` prints the same."""
-    proof = prove(blueprint)
+    """Some are taken away once, and the scenario notices; of the others its log shows a call that needs them.
+
+    `blueprint iam` takes each away.
+    """
+    proof = prove(blueprint, replays=REPLAYS)
     assert [verdict for verdict in proof.verdicts if verdict.kind in ("survivor", "unused")] == []
     assert proof.passed
 

@@ -24,7 +24,8 @@ SYSTEM_FILES = ("__init__.py", "stack.py", "workload.py", "scenario.py", "README
 MAY_KNOW = {
     "lambdas.shared": {"lambdas.shared"},
     "lambdas": {"lambdas"},
-    "patterns": {"patterns", "workbench.blueprint", "workbench.workload"},
+    "services": {"services", "lambdas"},  # of their own system, and what all share: see below
+    "patterns": {"patterns", "workbench.blueprint", "workbench.errors", "workbench.workload"},
     "stacks": {
         "stacks",
         "patterns",
@@ -60,8 +61,10 @@ def _tracked() -> list[Path]:
 def _modules() -> dict[str, Path]:
     found = {}
     for root in (ROOT, ROOT / "constructs"):
-        for top in ("patterns", "stacks", "lambdas", "workbench"):
+        for top in ("patterns", "stacks", "lambdas", "services", "workbench"):
             for file in sorted((root / top).rglob("*.py")):
+                if "node_modules" in file.parts:
+                    continue
                 name = ".".join(file.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
                 found[name] = file
     return found
@@ -111,7 +114,7 @@ def test_a_module_knows_only_whom_it_may(name: str) -> None:
     file = _modules()[name]
     package = max((each for each in MAY_KNOW if _within(name, {each})), key=len)
     for imported in _imports(file):
-        if _within(imported, {"patterns", "stacks", "lambdas", "workbench"}):
+        if _within(imported, {"patterns", "stacks", "lambdas", "services", "workbench"}):
             assert _within(imported, MAY_KNOW[package]), f"{name} may not know {imported}"
             own = name.split(".")[1] if package == "stacks" and "." in name else ""
             if imported.startswith("lambdas.") and own:
@@ -120,6 +123,11 @@ def test_a_module_knows_only_whom_it_may(name: str) -> None:
                 )
             if imported.startswith("stacks.") and own:
                 assert imported.startswith(f"stacks.{own}."), (
+                    f"{name} may not know another system: {imported}"
+                )
+            if package == "services":
+                own = name.split(".")[1]
+                assert _within(imported, {f"services.{own}", f"lambdas.{own}", "lambdas.shared"}), (
                     f"{name} may not know another system: {imported}"
                 )
         for library, knowers in HEAVY.items():
@@ -157,8 +165,12 @@ def test_nothing_in_the_tree_names_a_registry_a_machine_or_an_account() -> None:
             assert not found, f"{file.relative_to(ROOT)} holds {what}: {found and found[0]}"
 
 
+def _locks() -> list[Path]:
+    return sorted([*ROOT.glob("requirements*.txt"), *ROOT.glob("services/*/requirements.txt")])
+
+
 def test_the_locks_have_hashes_and_no_index() -> None:
-    for lock in ROOT.glob("requirements*.txt"):
+    for lock in _locks():
         text = lock.read_text()
         assert "--index-url" not in text, lock.name
         assert "--find-links" not in text, lock.name
@@ -173,7 +185,7 @@ def _pins(lock: Path) -> Iterator[tuple[str, str]]:
 
 
 def test_the_locks_agree_with_each_other_and_with_the_layer() -> None:
-    locks = [dict(_pins(lock)) for lock in sorted(ROOT.glob("requirements*.txt"))]
+    locks = [dict(_pins(lock)) for lock in _locks()]
     versions = {name: version for lock in locks for name, version in lock.items()}
     for lock in locks:
         assert {name: versions[name] for name in lock} == lock

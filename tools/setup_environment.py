@@ -23,6 +23,9 @@ ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 INCOMPLETE = VENV / ".incomplete"
+LAYER = VENV / "lambda-layer"  # what the layer of the functions holds, in `python`; see constructs/patterns
+# Amazon Linux 2023 has glibc 2.34; pip takes of these names what is written, and no older ones by itself.
+LAMBDA_PLATFORMS = ("manylinux_2_28_aarch64", "manylinux_2_17_aarch64", "manylinux2014_aarch64")
 SUPPORTED_NODE = ("v22.", "v24.")  # what this jsii release supports; also read by workbench/node.py
 
 
@@ -41,7 +44,7 @@ def main(arguments: list[str]) -> int:
         packages.append(ROOT / "package-lock.json")
     with open(ROOT / ".venv.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return install(locks) or install_packages(packages, own_node=own_node)
+        return install(locks) or install_layer() or install_packages(packages, own_node=own_node)
 
 
 def install(locks: list[Path]) -> int:
@@ -74,6 +77,32 @@ def install(locks: list[Path]) -> int:
         stamps[path].write_text(digest(path, project))
     INCOMPLETE.unlink()
     print(f"  .venv is ready ({time.monotonic() - started:.0f} s)", flush=True)
+    return 0
+
+
+def install_layer() -> int:
+    """Put what requirements-lambda.txt names into the folder of the functions' layer, for Lambda's machines.
+
+    Wheels only, for Python 3.14 on 64-bit Arm with the C library of Amazon Linux 2023, whatever this machine is.
+    The folder takes its place when all is in it, its stamp too: it is there whole or not at all.
+    """
+    lock, program = ROOT / "requirements-lambda.txt", Path(__file__)
+    if is_current(LAYER / ".setup.sha256", lock, program):
+        return 0
+    print(f"  installing {lock.name} …", flush=True)
+    new = LAYER.with_name("lambda-layer.new")
+    shutil.rmtree(new, ignore_errors=True)
+    pip = [str(PYTHON), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
+    # The lock leaves out what Lambda has, so that pip must not look for it.
+    what = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--python-version", "3.14"]
+    where = [each for name in LAMBDA_PLATFORMS for each in ("--platform", name)]
+    if call([*pip, *what, *where, "--target", str(new / "python"), "-r", str(lock)]) != 0:
+        return fail(
+            f"pip could not install {lock.name} (its own message is above); run the same command again"
+        )
+    (new / ".setup.sha256").write_text(digest(lock, program))
+    shutil.rmtree(LAYER, ignore_errors=True)
+    new.rename(LAYER)
     return 0
 
 

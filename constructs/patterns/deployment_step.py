@@ -35,6 +35,7 @@ class DeploymentStep(Construct):
         environment: Mapping[str, str] | None = None,
         timeout: Duration | None = None,
         network: Network | None = None,
+        libraries: bool = False,
     ) -> None:
         super().__init__(scope, id)
         limit = timeout or Duration.minutes(5)
@@ -47,6 +48,7 @@ class DeploymentStep(Construct):
             timeout=limit,
             traffic=FunctionTraffic(NEVER, never, never, never),
             network=network,
+            libraries=libraries,
         )
         self.resource = CustomResource(
             self,

@@ -120,7 +120,7 @@ class JsonHttpApi(Construct):
         path = function.node.path
         if path not in self._integrations:
             self._integrations[path] = integrations.HttpLambdaIntegration(
-                function.node.id, function.function, scope_permission_to_route=False
+                function.node.id, function.entry, scope_permission_to_route=False
             )
         return self._integrations[path]
 

@@ -157,10 +157,29 @@ class KafkaCluster(Construct):
         )
         return name
 
-    def allow_writing(self, client: Client, topic: str) -> iam.Grant:
-        """Let `client` find the brokers, connect and write to one topic, and nothing else."""
+    def allow_writing(self, client: Client, *topics: str, idempotently: bool = False) -> iam.Grant:
+        """Let `client` find the brokers, connect and write to `topics`, and nothing else.
+
+        A producer that is idempotent asks the cluster for an identity first, which takes a leave of its own.
+        """
         self.connections.allow_default_port_from(client.connections)
-        return self._allow(client, topic, "WriteData")
+        first, *rest = (self._allow(client, topic, "WriteData") for topic in topics)
+        for each in rest:
+            first = first.combine(each)
+        if not idempotently:
+            return first
+        return first.combine(
+            iam.Grant.add_to_principal(
+                grantee=client,
+                actions=["kafka-cluster:WriteDataIdempotently"],
+                resource_arns=[self.cluster_arn],
+            )
+        )
+
+    def allow_consuming(self, client: Client, topic: str, *, group: str) -> iam.Grant:
+        """Let `client` find the brokers, connect and read one topic as the consumer group `group`, and nothing else."""
+        self.connections.allow_default_port_from(client.connections)
+        return self._allow_reading(client, topic, group)
 
     def _allow_reading(self, grantee: iam.IGrantable, topic: str, group: str) -> iam.Grant:
         """Let `grantee` find the brokers and read one topic as one consumer group, and nothing else."""
@@ -192,7 +211,7 @@ class KafkaCluster(Construct):
         mapping = lambda_.EventSourceMapping(
             self,
             f"Delivery-{topic}",
-            target=consumer.function,
+            target=consumer.entry,
             event_source_arn=self.cluster_arn,
             kafka_topic=topic,
             kafka_consumer_group_id=group,

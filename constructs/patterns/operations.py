@@ -9,6 +9,7 @@ import cdk_monitoring_constructs as monitoring
 import jsii
 from aws_cdk import Aspects, Aws, Duration, IAspect, Stack
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_elasticloadbalancingv2 as elbv2
 from aws_cdk import aws_iam as iam
@@ -25,11 +26,13 @@ from patterns.network import ZONES
 from patterns.postgres import Postgres
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
+from patterns.web_socket_api import STAGE, WebSocketApi
 from patterns.web_tier import WebTier
 from patterns.work_queue import WorkQueue
 from workbench.workload import NEVER
 
 FAILED_ANSWERS_IN_A_PERIOD = 10
+A_MINUTE = Duration.minutes(1)
 
 _MetricStat = cloudwatch.CfnAlarm.MetricStatProperty
 
@@ -106,8 +109,43 @@ class Operations(Construct):
         Aspects.of(self).add(_OneMetricAlarms())
 
     def watch_function(self, function: PythonFunction, *, p99: Duration) -> None:
-        """Alarms on any error, on any throttle, and on the slowest hundredth being over `p99`."""
+        """Alarms on any error, on any throttle, and on the slowest hundredth being over `p99`.
+
+        Where the function has a canary, two more guard it. Those above ask for ten minutes of a fault, and a canary
+        takes five: these ask for two minutes of three, of the calls that it shifts.
+        """
         self._watch(function, function.node.id, p99)
+        if function.canary:
+            alias = function.canary.alias
+            function.canary.guard(
+                self._minutely(function, "Errors", alias.metric_errors(period=A_MINUTE), 0),
+                self._minutely(
+                    function,
+                    "Slow",
+                    alias.metric_duration(period=A_MINUTE, statistic="p99"),
+                    p99.to_milliseconds(),
+                ),
+            )
+
+    def _minutely(
+        self, function: PythonFunction, title: str, metric: cloudwatch.Metric, threshold: float
+    ) -> cloudwatch.Alarm:
+        """An alarm on `metric` being over `threshold` in two minutes of three."""
+        path = function.node.path.partition("/")[2].replace("/", "-")  # two services may name one alike
+        name = f"{path}-Canary-{title}"
+        alarm = cloudwatch.Alarm(
+            self,
+            name,
+            alarm_name=f"{Stack.of(self).stack_name}-{name}",
+            metric=metric,
+            threshold=threshold,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            datapoints_to_alarm=2,
+            evaluation_periods=3,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(actions.SnsAction(self.alarms))
+        return alarm
 
     def _watch(self, function: PythonFunction, name: str, p99: Duration) -> None:
         self._facade.monitor_lambda_function(
@@ -129,6 +167,33 @@ class Operations(Construct):
             add5xx_rate_alarm={"Failing": monitoring.ErrorRateThreshold(max_error_rate=0.01)},
             add_latency_p99_alarm={"Slow": monitoring.LatencyThreshold(max_latency=p99)},
         )
+
+    def watch_sockets(self, sockets: WebSocketApi, *, p99: Duration) -> None:
+        """Alarms on calls that fail, by functions or before they are called, and on the slowest hundredth.
+
+        What the metrics count: "Monitor WebSocket API execution with CloudWatch metrics" (API Gateway Developer
+        Guide). What clients do wrong is no alarm.
+        """
+
+        def metric(name: str, statistic: str) -> cloudwatch.Metric:
+            of = {"ApiId": sockets.api.api_id, "Stage": STAGE}
+            return cloudwatch.Metric(
+                namespace="AWS/ApiGateway", metric_name=name, dimensions_map=of, statistic=statistic
+            )
+
+        self._watch_metrics(
+            sockets.node.id,
+            {
+                "Failing": (metric("IntegrationError", "Sum"), FAILED_ANSWERS_IN_A_PERIOD),
+                "NotCalled": (metric("ExecutionError", "Sum"), 0),
+                "Slow": (metric("IntegrationLatency", "p99"), p99.to_milliseconds()),
+            },
+        )
+
+    def watch_stream(self, consumer: PythonFunction, *, oldest: Duration) -> None:
+        """Alarms on the last change that `consumer` was given from a stream being over `oldest`."""
+        age = consumer.function.metric("IteratorAge", statistic="Maximum")
+        self._watch_metrics(f"{consumer.node.id}Stream", {"Behind": (age, oldest.to_milliseconds())})
 
     def watch_queue(self, queue: WorkQueue, *, oldest: Duration) -> None:
         """Alarms on the oldest message being over `oldest`, and on anything among the dead letters."""

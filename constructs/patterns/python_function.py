@@ -17,12 +17,13 @@ from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
+from patterns.canary import Canary
 from patterns.network import Network
+from patterns.python_libraries import RUNTIME, PythonLibraries
 from patterns.traffic import FunctionTraffic, declare
 from workbench.workload import gigabytes
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-RUNTIME = lambda_.Runtime.PYTHON_3_14
 # Lambda makes a function's interfaces in the function's own name ("AWSLambdaVPCAccessExecutionRole", AWS Managed
 # Policy Reference); EC2 takes no resource for what it describes, nor for what is not there yet.
 IN_A_NETWORK = (
@@ -38,13 +39,15 @@ POWERTOOLS_VERSION = "3.37.0"  # the version in requirements.txt; a test holds t
 
 @jsii.implements(iam.IGrantable)
 class PythonFunction(Construct):
-    """`lambdas/<system>/<module>.py`'s `handler`, under a role of its own.
+    """`handler`, which is `lambdas.<system>.<module, however deep>.<function>`, under a role of its own.
 
     Arm processors, tracing, JSON logs with retention, the Powertools layer, and no permission but to write
     its own log and traces: the rest comes from the resources' own grants. With `network` it stands in the private
-    subnets, under a security group of its own that lets it call AWS; open the rest by `connections`.
-    Attributes: `function`, `role`, `log_group`, `timeout`, and `busy_at_peak`: how many run at once in the
-    busiest second.
+    subnets, under a security group of its own that lets it call AWS; open the rest by `connections`. With
+    `libraries` it has those of `PythonLibraries` besides. With `canary` a new version takes over by steps in
+    production; a sandbox has no versions.
+    Attributes: `function`, `role`, `log_group`, `timeout`, `canary` (or None), and `busy_at_peak`: how many run at
+    once in the busiest second. Whoever calls it calls its `entry`.
     """
 
     def __init__(
@@ -59,11 +62,13 @@ class PythonFunction(Construct):
         timeout: Duration | None = None,
         reserved_concurrency: int | None = None,
         network: Network | None = None,
+        libraries: bool = False,
+        canary: bool = False,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
         stack = BlueprintStack.around(self)
-        _, system, module, attribute = handler.split(".")
+        _, system, *_ = handler.split(".")
         self.timeout = timeout or Duration.seconds(10)
         self.busy_at_peak = traffic.calls.peak_per_second * traffic.duration_ms / 1000
         self.log_group = logs.LogGroup(
@@ -80,14 +85,15 @@ class PythonFunction(Construct):
             runtime=RUNTIME,
             architecture=lambda_.Architecture.ARM_64,
             code=_code(system),
-            handler=f"lambdas.{system}.{module}.{attribute}",
+            handler=handler,
             role=role,
             memory_size=memory_mb,
             timeout=self.timeout,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=self.log_group,
             logging_format=lambda_.LoggingFormat.JSON,
-            layers=[_powertools(stack)],
+            # Of a file that two layers have, Lambda takes that of the later one.
+            layers=[_powertools(stack), *([PythonLibraries.of(stack)] if libraries else [])],
             environment={
                 **environment,
                 "POWERTOOLS_SERVICE_NAME": system,
@@ -99,6 +105,9 @@ class PythonFunction(Construct):
             security_groups=(
                 [network.security_group(self, f"{id}, a function", calls_aws=True)] if network else None
             ),
+        )
+        self.canary = (
+            Canary(self, "Canary", function=self.function) if canary and stack.is_production else None
         )
         declare(
             self.function,
@@ -118,6 +127,11 @@ class PythonFunction(Construct):
             "never invoked asynchronously: its callers wait for the answer, or a queue keeps the dead letters",
         )
         declare(self.log_group, ingested_gb_per_month=gigabytes(traffic.calls.per_month, traffic.log_bytes))
+
+    @property
+    def entry(self) -> lambda_.IFunction:
+        """What a caller calls, and may call: the alias of its canary, or the function where it has none."""
+        return self.canary.alias if self.canary else self.function
 
     @property
     def connections(self) -> ec2.Connections:

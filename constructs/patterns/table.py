@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from math import ceil
+from typing import Any, Literal
 
+from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from constructs import Construct
 
 from patterns.acknowledge import acknowledge
 from patterns.blueprint_stack import BlueprintStack
+from patterns.dead_letters import DeadLetters
+from patterns.encryption_key import allow_through
+from patterns.python_function import PythonFunction
+from patterns.stream_feed import StreamFeed
 from patterns.traffic import TableTraffic, declare
-from workbench.workload import SECONDS_PER_MONTH, Rate
+from workbench.workload import SECONDS_PER_MONTH, Figure, Rate
 
 USED_PERCENT = 70
+_IMAGES = {
+    "new": dynamodb.StreamViewType.NEW_IMAGE,
+    "both": dynamodb.StreamViewType.NEW_AND_OLD_IMAGES,
+}
 
 
 class Table(dynamodb.Table):
@@ -24,7 +36,12 @@ class Table(dynamodb.Table):
     Provisioned capacity follows use between what the mean and what the busiest second ask for, at 70 % of it used. It
     costs less where traffic is even, and needs a minute or two to follow a peak: till then it throttles.
 
-    It is encrypted with a key of AWS's own, which is free; one in the account would be paid by the request.
+    It is encrypted with a key of AWS's own, which is free; or with `key`, which is paid by the request. Whoever uses
+    the table may then use the key through DynamoDB: it decrypts the table's own key in the caller's name, and does
+    the rest in its own ("DynamoDB encryption at rest usage notes", DynamoDB Developer Guide).
+
+    With `stream` its changes can be delivered (`feed`), with the item as it is after ("new"), or before and after
+    ("both").
 
     In production its data outlives the stack: deletion protection and point-in-time recovery, the latter
     but for a table whose items expire, each at the epoch second in its attribute `expires_with`.
@@ -39,6 +56,8 @@ class Table(dynamodb.Table):
         sort_key: str | None = None,
         expires_with: str | None = None,
         provisioned: bool = False,
+        stream: Literal["new", "both"] | None = None,
+        key: kms.IKey | None = None,
         traffic: TableTraffic,
     ) -> None:
         stack = BlueprintStack.around(scope)
@@ -54,13 +73,17 @@ class Table(dynamodb.Table):
             write_capacity=writes.least if provisioned else None,
             read_capacity=reads.least if provisioned else None,
             time_to_live_attribute=expires_with,
+            stream=_IMAGES[stream] if stream else None,
+            encryption=dynamodb.TableEncryption.CUSTOMER_MANAGED if key else None,
+            encryption_key=key,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=stack.is_production and expires_with is None
             ),
             deletion_protection=stack.is_production,
             removal_policy=stack.removal_policy,
         )
-        written = traffic.writes
+        self._key, self._users = key, set[str]()
+        self._changes = written = traffic.writes
         if traffic.index_writes is not None:
             written = traffic.writes + traffic.index_writes
             declare(self, index_write_units_per_month=traffic.index_writes.per_month)
@@ -110,10 +133,55 @@ class Table(dynamodb.Table):
         """Let `grantee` do these actions ("Query") on one index, and not on the table."""
         return self._allow(grantee, actions, f"{self.table_arn}/index/{index}")
 
+    def feed(
+        self,
+        consumer: PythonFunction,
+        *,
+        parked: DeadLetters,
+        batch_size: int = 100,
+        window: Duration | None = None,
+        parallel: int = 1,
+        retries: int | None = None,
+        oldest: Duration | None = None,
+        filters: Sequence[Mapping[str, Any]] = (),
+    ) -> StreamFeed:
+        """Deliver the table's changes to `consumer`: see `StreamFeed`. Raises `ValueError` without a `stream`."""
+        feed = StreamFeed(
+            self,
+            f"To{consumer.node.id}",
+            table=self,
+            consumer=consumer,
+            changes=self._changes,
+            parked=parked,
+            batch_size=batch_size,
+            window=window,
+            parallel=parallel,
+            retries=retries,
+            oldest=oldest,
+            filters=filters,
+            key=self._key,
+        )
+        self._count(consumer)
+        return feed
+
     def _allow(self, grantee: iam.IGrantable, actions: Sequence[str], arn: str) -> iam.Grant:
-        return iam.Grant.add_to_principal(
+        grant = iam.Grant.add_to_principal(
             grantee=grantee, actions=[f"dynamodb:{action}" for action in actions], resource_arns=[arn]
         )
+        if self._key is None:
+            return grant
+        self._count(grantee)
+        return grant.combine(allow_through(self._key, "dynamodb", grantee, "Decrypt"))
+
+    def _count(self, user: iam.IGrantable) -> None:
+        """Declare how many use the table's key by now: DynamoDB asks for it again for each."""
+        if self._key is None:
+            return
+        principal = user.grant_principal
+        assert isinstance(principal, iam.Role)
+        self._users.add(principal.node.path)
+        count = len(self._users)
+        declare(self, again=True, principals=Figure(Decimal(count), f"{count} roles that use it"))
 
 
 @dataclass(frozen=True)

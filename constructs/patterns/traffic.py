@@ -38,6 +38,25 @@ class FunctionTraffic:
 
 
 @dataclass(frozen=True)
+class SocketTraffic:
+    """What a WebSocket API is asked. A message of more than 32 KB counts as several.
+
+    `connects` are connections opened; `received` are messages from clients, `answered` those to which the function's
+    answer goes back on the socket, `posted` what programs send to connections by themselves. `connection_minutes`
+    are of a month, all clients' together; `peak_connections` are open at once at the busiest time.
+    """
+
+    connects: Rate
+    received: Rate
+    answered: Rate
+    posted: Rate
+    connection_minutes: Figure
+    peak_connections: Figure
+    sent_bytes: Figure  # of a message to a client
+    largest_kb: Figure  # of a message either way
+
+
+@dataclass(frozen=True)
 class BucketTraffic:
     """What a bucket is asked: requests that write and list, those that read, what it holds, and what leaves AWS."""
 

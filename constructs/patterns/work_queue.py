@@ -64,6 +64,14 @@ class WorkQueue(Construct):
             grantee=sender, actions=["sqs:SendMessage"], resource_arns=[self.queue.queue_arn]
         )
 
+    def allow_receiving(self, consumer: iam.IGrantable) -> iam.Grant:
+        """Let a program take messages out of the queue, keep those that it works on for longer, and delete them."""
+        return iam.Grant.add_to_principal(
+            grantee=consumer,
+            actions=["sqs:ReceiveMessage", "sqs:ChangeMessageVisibility", "sqs:DeleteMessage"],
+            resource_arns=[self.queue.queue_arn],
+        )
+
     def feed(
         self, consumer: PythonFunction, *, batch_size: int, batching_window: Duration, headroom: int = 2
     ) -> None:
@@ -76,7 +84,7 @@ class WorkQueue(Construct):
         mapping = lambda_.EventSourceMapping(
             self,
             "Delivery",
-            target=consumer.function,
+            target=consumer.entry,
             event_source_arn=self.queue.queue_arn,
             batch_size=batch_size,
             max_batching_window=batching_window,

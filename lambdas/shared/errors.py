@@ -9,6 +9,7 @@
     ├── TooLarge           the body is larger than the system reads
     ├── UnsupportedMedia   the body is not JSON
     ├── Refused            it can be read, and breaks a rule
+    ├── TooMany            the caller asks more often than they may
     └── Unavailable        a store is throttled or down; the same request may pass later
 
 A system raises these, or its own subclasses. How they look in HTTP is said once, in `problems`.
@@ -51,6 +52,10 @@ class UnsupportedMedia(DomainError):
 
 
 class Refused(DomainError):
+    pass
+
+
+class TooMany(DomainError):
     pass
 
 

@@ -17,6 +17,7 @@ from lambdas.shared.errors import (
     NotFound,
     Refused,
     TooLarge,
+    TooMany,
     Unauthenticated,
     Unavailable,
     UnsupportedMedia,
@@ -24,6 +25,7 @@ from lambdas.shared.errors import (
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_S = 2
+WINDOW_S = 60  # of what is counted by the minute
 
 STATUS = {
     Malformed: HTTPStatus.BAD_REQUEST,
@@ -34,6 +36,7 @@ STATUS = {
     TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMedia: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
 
@@ -54,6 +57,8 @@ def headers_of(error: DomainError) -> dict[str, str]:
     headers = {"Cache-Control": "no-store"}
     if isinstance(error, Unavailable):
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    if isinstance(error, TooMany):
+        headers["Retry-After"] = str(WINDOW_S)
     return headers
 
 

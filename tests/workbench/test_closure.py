@@ -227,6 +227,53 @@ def _function_reads_encrypted_queue() -> Resources:
     }
 
 
+def _writer_of_encrypted_table() -> Resources:
+    sse = {"SSEEnabled": True, "SSEType": "KMS", "KMSMasterKeyId": _arn("Key")}
+    return {
+        **_function(),
+        "Table": resource("AWS::DynamoDB::Table", {"SSESpecification": sse}),
+        "Key": resource("AWS::KMS::Key"),
+        "Policy": _policy("dynamodb:PutItem", "dynamodb:DescribeTable", on=_arn("Table")),
+        "OfTheKey": _policy("kms:Decrypt", on=_arn("Key")),
+    }
+
+
+def _reader_of_encrypted_stream() -> Resources:
+    table = _writer_of_encrypted_table()["Table"]
+    return {
+        **_stream_feeds_function(),
+        "Table": table,
+        "Key": resource("AWS::KMS::Key"),
+        "OfTheKey": _policy("kms:Decrypt", on=_arn("Key")),
+    }
+
+
+def _user_of_encrypted_objects(action: str, *asked: str) -> Resources:
+    by_default = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": _arn("Key")}
+    rules = [{"ServerSideEncryptionByDefault": by_default}]
+    made = {
+        **_function(),
+        "Bucket": resource(
+            "AWS::S3::Bucket", {"BucketEncryption": {"ServerSideEncryptionConfiguration": rules}}
+        ),
+        "Key": resource("AWS::KMS::Key"),
+        "Policy": _policy(action, on={"Fn::Join": ["", [_arn("Bucket"), "/*"]]}),
+    }
+    return {**made, "OfTheKey": _policy(*asked, on=_arn("Key"))} if asked else made
+
+
+def _uploader_of_encrypted_objects() -> Resources:
+    return _user_of_encrypted_objects("s3:PutObject", "kms:GenerateDataKey", "kms:Decrypt")
+
+
+def _socket_asks_function() -> Resources:
+    return {
+        **_function(),
+        "Authorizer": resource("AWS::ApiGatewayV2::Authorizer", {"AuthorizerUri": _arn("Function")}),
+        "Permission": _permission("apigateway.amazonaws.com"),
+    }
+
+
 def _function_stands_in_network() -> Resources:
     function = resource(
         "AWS::Lambda::Function", {"Role": _arn("Role"), "VpcConfig": {"SubnetIds": ["subnet-1"]}}
@@ -258,6 +305,14 @@ WIRES: dict[str, tuple[Callable[[], Resources], str, str]] = {
     "a state machine writes to a table": (_machine_calls_function_and_table, "Other", "dynamodb:PutItem"),
     "a function stands in a network": (_function_stands_in_network, "Policy", "ec2:CreateNetworkInterface"),
     "a reader of an encrypted queue": (_function_reads_encrypted_queue, "OfTheKey", "kms:Decrypt"),
+    "a writer of an encrypted table": (_writer_of_encrypted_table, "OfTheKey", "kms:Decrypt"),
+    "a reader of an encrypted stream": (_reader_of_encrypted_stream, "OfTheKey", "kms:Decrypt"),
+    "a writer of encrypted objects": (_uploader_of_encrypted_objects, "OfTheKey", "kms:GenerateDataKey"),
+    "a socket asks a function who comes in": (
+        _socket_asks_function,
+        "Permission",
+        "apigateway.amazonaws.com",
+    ),
 }
 
 
@@ -286,6 +341,40 @@ def test_a_grant_on_another_resource_is_none() -> None:
     statement = resources["Policy"]["Properties"]["PolicyDocument"]["Statement"][0]
     statement["Resource"] = _arn("Other")
     assert len(missing(assembly(resources))) == 3
+
+
+def test_a_grant_on_a_table_is_none_on_its_stream() -> None:
+    resources = _stream_feeds_function()
+    statement = resources["Policy"]["Properties"]["PolicyDocument"]["Statement"][0]
+    statement["Resource"] = _arn("Table")
+    assert {each.what for each in missing(assembly(resources))} == {
+        f"its function may not dynamodb:{action} on Table"
+        for action in ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
+    }
+
+
+def test_of_an_encrypted_table_only_the_use_of_its_items_asks_for_the_key() -> None:
+    resources = _writer_of_encrypted_table()
+    del resources["OfTheKey"]
+    [lacking] = missing(assembly(resources))
+    assert lacking.what == "it may dynamodb:PutItem on Table, but not kms:Decrypt on Key"
+
+
+@pytest.mark.parametrize(
+    ("action", "asked", "lacking"),
+    [
+        ("s3:GetObject", (), {"kms:Decrypt"}),
+        ("s3:GetObject", ("kms:Decrypt",), set()),
+        ("s3:PutObject", ("kms:GenerateDataKey",), {"kms:Decrypt"}),
+        ("s3:*", (), {"kms:Decrypt", "kms:GenerateDataKey"}),
+        ("s3:DeleteObject", (), set()),
+    ],
+)
+def test_of_encrypted_objects_each_action_asks_for_its_own(
+    action: str, asked: tuple[str, ...], lacking: set[str]
+) -> None:
+    found = missing(assembly(_user_of_encrypted_objects(action, *asked)))
+    assert {each.what.removesuffix(" on Key").split()[-1] for each in found} == lacking
 
 
 def test_a_grant_on_another_topic_is_none() -> None:

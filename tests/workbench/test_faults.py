@@ -174,8 +174,10 @@ class System:
         integration = gateway.create_integration(
             **api, IntegrationType="AWS_PROXY", IntegrationUri=invocation
         )
-        for route in ("$connect", "$default", "$disconnect"):
-            gateway.create_route(**api, RouteKey=route, Target=f"integrations/{integration['IntegrationId']}")
+        for route in ("$connect", "$disconnect", "$default"):
+            target = f"integrations/{integration['IntegrationId']}"
+            made_route = gateway.create_route(**api, RouteKey=route, Target=target)
+        gateway.create_route_response(**api, RouteId=made_route["RouteId"], RouteResponseKey="$default")
         gateway.create_stage(**api, StageName="live", AutoDeploy=True)
         self.client("lambda").add_permission(
             FunctionName=self.function,

@@ -23,6 +23,7 @@ from workbench.dryrun.mutation import (
     Verdict,
     idle_explanations,
     prove,
+    sole,
     survived,
     unplayed,
     without,
@@ -64,6 +65,20 @@ def test_the_only_action_of_a_statement_takes_the_statement_with_it(only: str | 
     assert without({"Statement": [statement]}, 0, "a:Get") is None, "AWS takes no policy without a statement"
 
 
+# What the log says of a grant that is not taken away.
+
+
+@fast
+def test_a_call_that_no_other_grant_allows_needs_the_one_that_does() -> None:
+    call = Decision("Role", "dynamodb:GetItem", TABLE, True)
+    other, wider = Grant("Role", "dynamodb:PutItem", (TABLE,)), Grant("Role", "dynamodb:GetItem", ("*",))
+    assert sole(READS, [other], [call]) == call
+    assert sole(READS, [other, wider], [call]) is None, "another grant lets it through as well"
+    assert sole(READS, [], [Decision("Role", "dynamodb:GetItem", TABLE, False)]) is None, "it was refused"
+    assert sole(READS, [], [Decision("Role", "dynamodb:PutItem", TABLE, True)]) is None
+    assert sole(READS, [], []) is None
+
+
 # What is said of grants that no play used, and of those whose removal changed nothing.
 
 
@@ -81,6 +96,41 @@ def test_a_grant_that_aws_itself_uses_is_explained_by_how() -> None:
     verdict = unplayed("Role", Grant("Role", "logs:PutLogEvents", ("*",)), [])
     assert (verdict.kind, verdict.why) == ("explained", "Lambda writes the log")
     assert not verdict.is_finding
+
+
+KEY = "arn:aws:kms:us-east-1:000000000000:key/1"
+THROUGH = Grant("Role", "kms:Decrypt", (KEY,), via="dynamodb")
+
+
+@fast
+def test_a_key_that_a_service_may_use_is_explained_where_the_role_used_that_service() -> None:
+    used, refused = (Decision("Role", "dynamodb:PutItem", TABLE, verdict) for verdict in (True, False))
+    for verdict in (unplayed("Role", THROUGH, [used]), unplayed("Role", THROUGH, [], [used])):
+        assert verdict.kind == "explained"
+        assert "dynamodb asks for the key" in verdict.why
+    assert unplayed("Role", THROUGH, [], []).kind == "unused"
+    assert unplayed("Role", THROUGH, [], [refused]).kind == "unused"
+    assert (
+        unplayed("Role", THROUGH, [], [Decision("Other", "dynamodb:PutItem", TABLE, True)]).kind == "unused"
+    )
+    assert unplayed("Role", THROUGH, [], [Decision("Role", "s3:PutObject", "b/k", True)]).kind == "unused"
+    by_itself = Grant("Role", "kms:Decrypt", (KEY,))
+    assert unplayed("Role", by_itself, [], [used]).kind == "unused"
+
+
+@fast
+def test_a_grant_says_through_which_service_it_is() -> None:
+    statement = {"Effect": "Allow", "Action": ["kms:Decrypt"], "Resource": KEY}
+    through = {"StringEquals": {"kms:ViaService": "dynamodb.us-east-1.amazonaws.com"}}
+    not_through = {"StringNotEquals": {"kms:ViaService": "s3.us-east-1.amazonaws.com"}}
+    documents = [
+        {"Statement": [{**statement, **({"Condition": each} if each else {})}]}
+        for each in (through, not_through, {"Bool": {"aws:SecureTransport": "true"}}, None)
+    ]
+    found = [grants.grants_of({("Role", "p"): json.dumps(each)})[0] for each in documents]
+    assert [each.via for each in found] == ["dynamodb", "", "", ""]
+    used = Decision("Role", "dynamodb:GetItem", TABLE, True)
+    assert grants.unused(found, [used]) == found[1:]
 
 
 @fast

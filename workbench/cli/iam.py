@@ -7,7 +7,8 @@ nothing. The document of `--json`:
     missing            a list of {resource, what}: statements that the template's wires need and it lacks
     counts             how many grants have each verdict
     grants             a list of {role, action, resources, verdict, why}; the verdict is killed (`why` is the step
-                       that noticed), deployment, explained (`why` is the reason), unused or survivor
+                       that noticed), sole (`why` is a call that nothing else allows), deployment, explained
+                       (`why` is the reason), unused or survivor
     idle_explanations  entries of EXPLAINED, as "blueprint/role, action", that explain nothing
 """
 
@@ -26,9 +27,10 @@ from workbench.cli import options
 if TYPE_CHECKING:
     from workbench.dryrun.mutation import Proof, Verdict
 
-COLOURS = {"killed": "green", "survivor": "red", "unused": "red"}
+COLOURS = {"killed": "green", "sole": "green", "survivor": "red", "unused": "red"}
 VERDICTS = {
     "killed": "killed",
+    "sole": "sole, by the log",
     "deployment": "used by the deployment",
     "explained": "explained",
     "unused": "unused",
@@ -42,6 +44,12 @@ def command(
     role: Annotated[
         str, typer.Option(help="The roles to look at, by construct or logical id, as a pattern: 'Redirect*'.")
     ] = "*",
+    replays: Annotated[
+        int | None,
+        typer.Option(
+            min=0, help="Play again without so many of the grants, and read of the others in the log."
+        ),
+    ] = None,
 ) -> int:
     """Take each grant away in turn: the scenario must notice. Names those that nothing needs, or that lack."""
     from workbench.dryrun.mutation import prove
@@ -49,7 +57,7 @@ def command(
 
     blueprint = catalogue.find(name)
     with options.progress(name) as told:
-        proof = prove(blueprint, role=role, options=Options(on_phase=told.phase))
+        proof = prove(blueprint, role=role, options=Options(on_phase=told.phase), replays=replays)
     if as_json:
         options.print_json(proof.as_json())
     else:

@@ -217,8 +217,11 @@ def _write_certificates(folder: Path) -> tuple[str, str]:
     """
     import trustme
 
+    from workbench.review.prices import known_regions
+
     authority = trustme.CA()
-    server = authority.issue_cert(*_CERTIFICATE_NAMES)
+    apis = (f"*.execute-api.{region}.amazonaws.com" for region in known_regions())
+    server = authority.issue_cert(*_CERTIFICATE_NAMES, *apis)
     certificate, key, bundle = (folder / name for name in ("server.pem", "ca-key.pem", "ca.pem"))
     for private in (certificate, key):
         private.touch()

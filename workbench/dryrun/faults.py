@@ -111,8 +111,9 @@ class Faults:
                 raise AssertionError(f"the redrive of {dead_letter_queue_url} is {task['Status']}: {task}")
             time.sleep(0.5)
 
-    # Calls to AWS, of one function, program or role. `service` is IAM's name of it ("dynamodb"); left away, calls of
-    # every service are meant. Each try of the SDK is one.
+    # Calls to AWS, of one function, program or role, or of the pods of a Deployment ("namespace/name"), whichever of
+    # them calls. `service` is IAM's name of it ("dynamodb"); left away, calls of every service are meant. Each try of
+    # the SDK is one.
 
     def slow(
         self, function: str, service: str | None = None, *, seconds: float, **which: Unpack[Which]
@@ -176,6 +177,21 @@ class Faults:
         than 15 minutes off (5 with some services): RequestTimeTooSkewed.
         """
         return self._struck("clock/shift", function=function, seconds=seconds)
+
+    def pod_killed(self, deployment: str) -> str:
+        """The process of one ready pod of a Deployment ("namespace/name") is killed at once; the pod is named.
+
+        Its container is started again, as the same pod.
+        """
+        return str(self._only_ours("pod_killed").call("pods/kill", deployment=deployment)["killed"])
+
+    def pod_frozen(self, deployment: str) -> AbstractContextManager[Struck]:
+        """The process of one ready pod of a Deployment stands still, and goes on at the end.
+
+        It answers nobody meanwhile, so its load balancer and its peers take it for gone; what waits for it then comes
+        late. Its liveness probe goes on, and has it killed and started again after as many failures as it takes.
+        """
+        return self._struck("pods/freeze", deployment=deployment)
 
     # Queues, by URL or ARN; and streams and Kafka topics, by the ARN of the source or the UUID of the mapping.
 

@@ -60,11 +60,12 @@ class Decision:
 
 @dataclass(frozen=True)
 class Grant:
-    """One action that a role may do, and on what."""
+    """One action that a role may do, and on what; `via` is the service that must do it in the role's name, if any."""
 
     role: str  # logical id
     action: str
     resources: tuple[str, ...]
+    via: str = ""
 
 
 def decisions_of(stack: Stack, deployed: Deployed, recorded: Iterable[dict[str, Any]]) -> list[Decision]:
@@ -115,7 +116,7 @@ def policies_of(stack: Stack, deployed: Deployed, iam: Any) -> dict[tuple[str, s
 def grants_of(policies: Mapping[tuple[str, str], str]) -> list[Grant]:
     """Every allowed action of every role, from `policies_of`."""
     return [
-        Grant(role, action, tuple(_listed(statement.get("Resource", "*"))))
+        Grant(role, action, tuple(_listed(statement.get("Resource", "*"))), _via(statement))
         for (role, _), document in policies.items()
         for statement in json.loads(document)["Statement"]
         if statement["Effect"] == "Allow"
@@ -125,12 +126,30 @@ def grants_of(policies: Mapping[tuple[str, str], str]) -> list[Grant]:
 
 def unused(grants: Iterable[Grant], decisions: Iterable[Decision]) -> list[Grant]:
     """Grants that no allowed call needed, but for those that AWS itself uses."""
+    decisions = list(decisions)
     used = [d for d in decisions if d.allowed]
     return [
         grant
         for grant in grants
-        if grant.action not in BY_AWS_ITSELF and not any(covers(grant, decision) for decision in used)
+        if not by_aws_itself(grant, decisions) and not any(covers(grant, decision) for decision in used)
     ]
+
+
+def by_aws_itself(grant: Grant, decisions: Iterable[Decision]) -> str:
+    """Why a grant is needed though no call of the role shows it; empty where nothing says that it is.
+
+    Of a key that a service may use in the role's name (`kms:ViaService`), the offline AWS does not ask: the grant
+    counts as used where the role was let do something with that service, and only there. That whoever uses what is
+    encrypted may use its key as well, the template shows (`review/closure.py`).
+    """
+    if not grant.via:
+        return BY_AWS_ITSELF.get(grant.action, "")
+    if not any(
+        each.allowed and each.role == grant.role and each.action.split(":")[0] == grant.via
+        for each in decisions
+    ):
+        return ""
+    return f"{grant.via} asks for the key in the role's name; this AWS does not"
 
 
 def covers(grant: Grant, decision: Decision) -> bool:
@@ -140,6 +159,15 @@ def covers(grant: Grant, decision: Decision) -> bool:
         and fnmatchcase(decision.action.lower(), grant.action.lower())
         and any(fnmatchcase(decision.resource, pattern) for pattern in grant.resources)
     )
+
+
+def _via(statement: Mapping[str, Any]) -> str:
+    """The service that a statement's condition names: `dynamodb` of `dynamodb.us-east-1.amazonaws.com`."""
+    for operator, asked in (statement.get("Condition") or {}).items():
+        for key, values in asked.items():
+            if key.lower() == "kms:viaservice" and operator in ("StringEquals", "StringLike"):
+                return _listed(values)[0].split(".")[0]
+    return ""
 
 
 def _roles(stack: Stack) -> list[str]:

@@ -8,7 +8,6 @@ them.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,8 +16,8 @@ from urllib.parse import SplitResult, urlsplit
 import urllib3
 
 from workbench.dryrun.emulator import Endpoint
+from workbench.dryrun.sockets import AWS_NAMES, Sockets
 
-AWS_NAMES = re.compile(r"\.(amazonaws\.com|cloudfront\.net|on\.aws|localhost|localstack\.cloud)$")
 TIMEOUT_SECONDS = 30.0
 
 
@@ -43,9 +42,14 @@ class Response:
 
 
 class Http:
-    """`http.get(url)`, `http.post(url, json={…})` …; safe to use from several threads."""
+    """`http.get(url)`, `http.post(url, json={…})` …; safe to use from several threads.
+
+    `sockets` are the WebSocket connections to the same place; they end with it.
+    """
 
     def __init__(self, endpoint: Endpoint | None = None) -> None:
+        self.endpoint = endpoint
+        self.sockets = Sockets(endpoint)
         self._direct = urllib3.PoolManager(maxsize=64, retries=False, timeout=TIMEOUT_SECONDS)
         self._offline: urllib3.HTTPConnectionPool | None = None
         if endpoint is not None:
@@ -69,7 +73,7 @@ class Http:
         if json is not None:
             body = _encoded(json)
             sent.setdefault("Content-Type", "application/json")
-        if self._offline is not None and AWS_NAMES.search(parts.hostname or ""):
+        if self._offline is not None and self._is_offline(parts):
             target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
             answer = self._offline.urlopen(
                 method, target, body=body, headers=sent, redirect=False, retries=False
@@ -89,11 +93,20 @@ class Http:
     def post(self, url: str, **options: Any) -> Response:
         return self.request("POST", url, **options)
 
+    def put(self, url: str, **options: Any) -> Response:
+        return self.request("PUT", url, **options)
+
     def delete(self, url: str, **options: Any) -> Response:
         return self.request("DELETE", url, **options)
 
+    def _is_offline(self, parts: SplitResult) -> bool:
+        """Whether a URL is AWS's, or the endpoint's own: what was presigned there has that."""
+        ours = self.endpoint is not None and parts.netloc == urlsplit(self.endpoint.url).netloc
+        return ours or AWS_NAMES.search(parts.hostname or "") is not None
+
     def close(self) -> None:
         """Close every connection."""
+        self.sockets.close()
         self._direct.clear()
         if self._offline is not None:
             self._offline.close()

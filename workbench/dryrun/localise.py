@@ -17,6 +17,9 @@ from workbench.assembly import Resource, Stack
 BOOTSTRAP_PARAMETER = "/cdk-bootstrap/hnb659fds/version"
 BOOTSTRAP_VERSION = "30"
 STREAMS_NOTE = "event sources of streams and Kafka are driven by ours, as AWS documents them"
+LIBRARIES_NOTE = (
+    "libraries that a layer has compiled for AWS are imported from this environment, in the same versions"
+)
 LAYER_NAME = "offline-layer"
 
 
@@ -95,6 +98,10 @@ def localise(stack: Stack, known: KnownTypes | None) -> Localised:
     notes = _answer_parameters(template, stack.region) if known is None else ()
     if known is not None and any(map(_polls_a_stream, stack.resources.values())):
         notes = (*notes, STREAMS_NOTE)
+    if known is not None and any(
+        each.type == "AWS::Lambda::LayerVersion" for each in stack.resources.values()
+    ):
+        notes = (*notes, LIBRARIES_NOTE)
     return Localised(template, tuple(substituted), tuple(skipped), notes, tuple(through_api))
 
 

@@ -8,6 +8,7 @@ testing: a grant whose removal changes nothing is a survivor, and has to be remo
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import json
 import tempfile
@@ -35,7 +36,7 @@ from workbench.dryrun.world import StepFailed, World, explain
 from workbench.errors import DryRunFailed, Misuse
 from workbench.review.closure import Missing, missing
 
-Kind = Literal["killed", "deployment", "explained", "unused", "survivor"]
+Kind = Literal["killed", "sole", "deployment", "explained", "unused", "survivor"]
 
 REFUSED_WITHIN = 1.0  # seconds after a green play in which what it set off may still be refused
 
@@ -44,9 +45,11 @@ REFUSED_WITHIN = 1.0  # seconds after a green play in which what it set off may 
 class Verdict:
     """What became of one grant, and why.
 
-    killed: without it the play turns red, in the step that `why` names; deployment: it is used as the stacks are
-    made or destroyed, or as a program starts, and a replay does not do that again; explained: `why` is the
-    reason; unused: no call needed it; survivor: without it the play is as green as with it.
+    killed: without it the play turns red, in the step that `why` names; sole: the play made a call, named by `why`,
+    that no other grant of its role allows, so that without it the call is refused, which turns any play red;
+    deployment: it is used as the stacks are made or destroyed, or as a program starts, and a replay does not do that
+    again; explained: `why` is the reason; unused: no call needed it; survivor: without it the play is as green as
+    with it.
     """
 
     role: str  # its construct, with the stack where there are several
@@ -116,11 +119,15 @@ class Held:
     action: str
 
 
-def prove(blueprint: Blueprint, *, role: str = "*", options: Options | None = None) -> Proof:
+def prove(
+    blueprint: Blueprint, *, role: str = "*", options: Options | None = None, replays: int | None = None
+) -> Proof:
     """Deploy `blueprint`, play it, and judge each grant of the roles whose name is like `role`.
 
-    A role's name is its construct's, or its logical id; `role` may hold `*`, `?` and `[…]`. Raises
-    `DryRunFailed` when the scenario does not pass as things are, and `Misuse` when no role is meant.
+    Each is taken away and the play played again, or only `replays` of them, the same in every run; of the others the
+    log tells (`sole`), and where it cannot, they are played as well. A role's name is its construct's, or its logical
+    id; `role` may hold `*`, `?` and `[…]`. Raises `DryRunFailed` when the scenario does not pass as things are, and
+    `Misuse` when no role is meant.
     """
     options = options or Options()
     report = Report(blueprint.name, blueprint.title, blueprint.promise, options.stage)
@@ -131,7 +138,7 @@ def prove(blueprint: Blueprint, *, role: str = "*", options: Options | None = No
             assembly = Assembly.load(assembly_for(blueprint, options.users, options.stage, run.scratch))
         meant = _roles(assembly, role)
         proof.missing = missing(assembly)
-        proof.verdicts = _Trial(run, assembly).verdicts(meant)
+        proof.verdicts = _Trial(run, assembly, replays).verdicts(meant)
     if role == "*":
         proof.idle_explanations = idle_explanations(blueprint.name, proof.verdicts)
     return proof
@@ -150,9 +157,11 @@ def without(document: Mapping[str, Any], statement: int, action: str) -> dict[st
     return {**document, "Statement": kept} if kept else None
 
 
-def unplayed(role: str, grant: Grant, outside: Sequence[Decision]) -> Verdict:
-    """The verdict on a grant that no play used; `outside` is what its stack's roles did outside of the plays."""
-    if reason := grants.BY_AWS_ITSELF.get(grant.action):
+def unplayed(
+    role: str, grant: Grant, outside: Sequence[Decision], played: Sequence[Decision] = ()
+) -> Verdict:
+    """The verdict on a grant that no play used: what its stack's roles did `outside` of the plays, and in them."""
+    if reason := grants.by_aws_itself(grant, [*outside, *played]):
         return Verdict(role, grant.action, grant.resources, "explained", reason)
     if used_in(grant, outside):
         return Verdict(role, grant.action, grant.resources, "deployment")
@@ -163,7 +172,7 @@ def survived(blueprint: str, role: str, grant: Grant) -> Verdict:
     """The verdict on a grant without which the play is green: a survivor, where nothing explains it."""
     if entry := _explanation(blueprint, role, grant.action):
         return Verdict(role, grant.action, grant.resources, "explained", grants.EXPLAINED[entry])
-    if reason := grants.BY_AWS_ITSELF.get(grant.action):
+    if reason := grants.by_aws_itself(grant, ()):
         return Verdict(role, grant.action, grant.resources, "explained", reason)
     return Verdict(role, grant.action, grant.resources, "survivor")
 
@@ -181,6 +190,20 @@ def used_in(grant: Grant, decisions: Sequence[Decision]) -> bool:
     return any(decision.allowed and grants.covers(grant, decision) for decision in decisions)
 
 
+def sole(grant: Grant, others: Sequence[Grant], decisions: Sequence[Decision]) -> Decision | None:
+    """An allowed call that needed `grant`, for none of the role's `others` covers it; None where there is none."""
+    for decision in decisions:
+        needed = decision.allowed and grants.covers(grant, decision)
+        if needed and not any(grants.covers(other, decision) for other in others):
+            return decision
+    return None
+
+
+def _by_lot(held: Held) -> str:
+    """An order that is nobody's choice, and the same in every run."""
+    return hashlib.sha256(repr(held).encode()).hexdigest()
+
+
 class _Trial:
     """What is known of the grants by now, over as many deployments as it takes.
 
@@ -189,9 +212,10 @@ class _Trial:
     it counts as killed, provided that a new deployment passes with it.
     """
 
-    def __init__(self, run: Run, assembly: Assembly) -> None:
+    def __init__(self, run: Run, assembly: Assembly, replays: int | None) -> None:
         self._run = run
         self._assembly = assembly
+        self._replays = replays
         self._found: dict[Held, Verdict] = {}
         self._once: set[str] = set()  # steps that only the first play on a deployment passes
         self._suspect: str | None = None  # the step that was red where that may be an earlier play's trace
@@ -205,6 +229,7 @@ class _Trial:
             with self._run.phase("play"):
                 laboratory.must_pass()
             held = [each for each in laboratory.held() if (each.stack, each.role) in meant]
+            self._read_the_log(laboratory, held, slice(began, None))
             # What a play set off may go on after it: the grants that were used are found anew each time.
             while not left and (
                 used := [
@@ -220,6 +245,7 @@ class _Trial:
             laboratory.decisions(each, slice(0, began)) + laboratory.decisions(each, slice(ended, None))
             for each in held
         ]
+        played = [laboratory.decisions(each, slice(began, ended)) for each in held]
         while left or self._unproven:
             with self._deployed() as another:
                 if self._unproven:
@@ -227,9 +253,26 @@ class _Trial:
                     self._unproven = False
                 left = self._work_off(another, left)
         return [
-            self._found.get(each) or unplayed(laboratory.name_of(each), laboratory.grant(each), calls)
-            for each, calls in zip(held, outside, strict=True)
+            self._found.get(each) or unplayed(laboratory.name_of(each), laboratory.grant(each), *calls)
+            for each, *calls in zip(held, outside, played, strict=True)
         ]
+
+    def _read_the_log(self, laboratory: _Laboratory, held: Sequence[Held], played: slice) -> None:
+        """Judge the grants that are not to be replayed, as far as the log of the play can."""
+        if self._replays is None:
+            return
+        used = [each for each in held if used_in(laboratory.grant(each), laboratory.decisions(each, played))]
+        for subject in sorted(used, key=_by_lot)[self._replays :]:
+            grant = laboratory.grant(subject)
+            others = [
+                laboratory.grant(each)
+                for each in laboratory.held()
+                if each != subject and (each.stack, each.role) == (subject.stack, subject.role)
+            ]
+            if call := sole(grant, others, laboratory.decisions(subject, played)):
+                why = f"{call.action} on {call.resource}"
+                name = laboratory.name_of(subject)
+                self._found[subject] = Verdict(name, grant.action, grant.resources, "sole", why)
 
     @contextmanager
     def _deployed(self) -> Iterator[_Laboratory]:

@@ -1,4 +1,4 @@
-"""What a scenario may touch: the outputs of the deployed stack, clients, HTTP, and faults. Nothing else.
+"""What a scenario may touch: the outputs of the deployed stack, clients, HTTP, WebSockets, and faults. Nothing else.
 
 def play(world: World) -> None:
     with world.step("a new link redirects"):
@@ -14,7 +14,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -23,6 +23,7 @@ from typing import Any, TypeVar
 from workbench.dryrun.control import Control
 from workbench.dryrun.faults import Faults, FaultUnavailable
 from workbench.dryrun.http import Http
+from workbench.dryrun.sockets import Socket
 
 T = TypeVar("T")
 
@@ -75,8 +76,10 @@ class World:
         self.outputs = outputs
         self.client = client
         self.http = http
+        self.sockets = http.sockets  # whoever closes the HTTP client closes what is left open of them
         self.run_id = uuid.uuid4().hex[:8]  # for names that two plays must not share
         self.faults = Faults(client, control, self._expect)
+        self._control = control
         self.steps: list[Step] = []
         self.expected_refusals: list[Refusal] = []
         self._on_step = on_step or (lambda _: None)
@@ -123,6 +126,20 @@ class World:
                 raise AssertionError(f"{what or 'nothing'} within {within:.0f} s: {last}")
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
+
+    def socket(self, url: str, headers: Mapping[str, str] | None = None) -> Socket:
+        """Connect to the WebSocket at `url` ("wss://…"), with `headers` in the handshake.
+
+        Raises `SocketRefused` with the status when the handshake is refused. It is closed when the play ends.
+        """
+        return self.sockets.open(url, headers)
+
+    def address(self, host: str, port: int) -> tuple[str, int]:
+        """Where a TCP client connects to reach `port` of a network load balancer; offline, that is on loopback."""
+        if self._control is None:
+            return host, port
+        found = self._control.call("balancers/address", host=host, port=port)
+        return str(found["host"]), int(found["port"])
 
     def sign_in(self, user_pool_id: str, client_id: str, name: str = "reader") -> str:
         """Make a Cognito user of this run called `name`, sign in, and return the ID token.

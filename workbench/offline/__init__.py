@@ -5,9 +5,9 @@ added:
 
 * A **part** (`parts/`) extends MiniStack: each module has `extend()`. `auto_scaling`, `instances`, `load_balancers`
   and `tasks` run programs; `eks`, `elasticache`, `msk` and `rds` put engines behind records; `mediaconvert` and
-  `elsewhere` answer for services that MiniStack lacks; `cdk_cli`, `named_resources`, `networks`, `parameters` and
-  `secrets` set right what it does otherwise than AWS; `streams` drives event sources; `faults`, `queues`,
-  `websockets` and `workers` make faults.
+  `elsewhere` answer for services that MiniStack lacks; `cdk_cli`, `named_resources`, `networks`, `parameters`,
+  `secrets`, `signatures` and `websockets` set right what it does otherwise than AWS; `streams` drives event sources;
+  `faults`, `queues`, `websockets` and `workers` make faults.
 * An **engine** (`engines/`) is a real server or program behind a resource. `kafka` (with `kafka_broker`, `_front`,
   `_coordinator`, `_groups`, `_topics`, `_wire`), `postgres` (`_front`, `_proxy`, `_wire`), `redis`, `kubernetes` (its
   API: `_server`, `_access`, `_objects`, `_kinds`, `_rules`; its controllers: `_deployments`, `_ingress`, `_nodes`,
@@ -23,5 +23,6 @@ What several of these need: `surroundings` (where the process runs), `identity` 
 them do, and the log of decisions), `certificates`, `clients` of the offline AWS's own API, `schedulers`. What one of
 them needs: `database_records`, `databases` and `database_proxies` (RDS), `media_settings` and `media_jobs`
 (MediaConvert), `images` (programs), `event_sources/` (streams), `call_rules` and `clock` (faults), `edge` and
-`forkserver` (the gateway).
+`forkserver` (the gateway), `socket_apis` (WebSockets), `signed_urls` (signatures). `inside/` is what runs in the
+processes of functions and programs.
 """

@@ -81,6 +81,7 @@ _THROUGHPUT = (
 )
 _THROTTLED = {
     "dynamodb": Answer(400, "ProvisionedThroughputExceededException", _THROUGHPUT),
+    "execute-api": Answer(429, "LimitExceededException", "Limit exceeded"),
     "kinesis": Answer(400, "ProvisionedThroughputExceededException", "Rate exceeded for shard."),
     "lambda": Answer(429, "TooManyRequestsException", "Rate Exceeded."),
     "s3": Answer(503, "SlowDown", "Please reduce your request rate."),
@@ -97,7 +98,7 @@ def throttled(service: str) -> Answer:
     """What the service answers to a call too many.
 
     The codes are those of the service's API reference ("Error Handling with DynamoDB", "Amazon S3 Error
-    Responses", "SendMessage", "Invoke", "PutRecord"), elsewhere that of "Common Error Types".
+    Responses", "SendMessage", "Invoke", "PutRecord", "PostToConnection"), elsewhere that of "Common Error Types".
     """
     return _THROTTLED.get(service) or Answer(400, "ThrottlingException", _TOO_FAST)
 

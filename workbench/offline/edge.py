@@ -92,6 +92,14 @@ class EdgeCache:
             self._kept[key] = (now, now + seconds, response)
 
 
+def asks_for_a_part(headers: Mapping[str, Any]) -> bool:
+    """Whether a request (lower-cased names) is for a range, or for what has changed: the origin answers these here.
+
+    CloudFront would answer them of what it keeps; what must not be is that their answers are kept as the whole.
+    """
+    return "range" in headers or any(name.startswith("if-") for name in headers)
+
+
 def varying(config: dict[str, Any], raw_query: str, headers: dict[str, Any]) -> object:
     """What besides the path makes two requests different objects, by the policy's key settings."""
     parameters = config.get("Parameters") or config.get("ParametersInCacheKeyAndForwardedToOrigin") or {}

@@ -7,7 +7,8 @@ inside the offline AWS. It ends when that end is closed.
 
 A request is a line of JSON (script, folder, environment) with three file descriptors: the worker's standard
 streams. The answer is the worker's process id. An environment with `SHIFT_VARIABLE` gives the worker another
-clock (`clock.py`), and loses that variable.
+clock (`clock.py`), and loses that variable; one with `AWS_ENDPOINT_URL` lets it reach APIs by their AWS names
+(`inside/aws_names.py`).
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from collections.abc import Mapping
 from typing import IO, Any, NoReturn
 
 from workbench.offline.clock import SHIFT_VARIABLE, shift
+from workbench.offline.inside.aws_names import reach_apis
 
 PRELOADED = (
     "botocore.session",
@@ -165,6 +167,7 @@ def _become(connection: socket.socket, descriptors: list[int], request: dict[str
         os.environ.update(request["environment"])
         if seconds := os.environ.pop(SHIFT_VARIABLE, ""):
             shift(float(seconds))
+        reach_apis(os.environ)
         os.chdir(request["folder"])
         script = request["script"]
         sys.argv = [script]

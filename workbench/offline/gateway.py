@@ -37,7 +37,14 @@ from ministack.services import apigateway, cloudfront, cloudwatch_logs, lambda_s
 from ministack.services.cloudformation import provisioners
 
 from workbench.offline import control, parts, stand_ins
-from workbench.offline.edge import CACHED_METHODS, CachePolicy, EdgeCache, seconds_kept, varying
+from workbench.offline.edge import (
+    CACHED_METHODS,
+    CachePolicy,
+    EdgeCache,
+    asks_for_a_part,
+    seconds_kept,
+    varying,
+)
 from workbench.offline.forkserver import ForkServer
 from workbench.offline.identity import write_down
 
@@ -190,7 +197,7 @@ def cache_at_the_edge() -> None:
         policy = cloudfront._cache_policies.get(policy_id) or cloudfront._MANAGED_CACHE_POLICIES.get(
             policy_id
         )
-        if policy is None or method not in CACHED_METHODS:
+        if policy is None or method not in CACHED_METHODS or asks_for_a_part(headers):
             return await forward(dist, method, path, raw_uri, raw_query, headers, *rest)
         config = policy["Config"]
         key = (dist["Id"], method, raw_uri, varying(config, raw_query, headers))

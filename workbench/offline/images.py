@@ -6,6 +6,11 @@ folder's Dockerfile says how it is started: WORKDIR, ENV, EXPOSE, ENTRYPOINT and
 last two in their JSON form. Nothing is built: `python` is the interpreter of the offline AWS, `node` the
 Node.js of the workbench, and both find what is installed for them.
 
+A program runs in its build context, which stands for WORKDIR: what COPY takes from there, it finds where it lies.
+The context is the folder itself, or the nearest folder around it that has all that COPY names, up to the project's
+root: `docker build -f services/some_system/Dockerfile .` for programs that share packages with the rest of the
+project (`python -m services.some_system.worker`).
+
 An EC2 instance says in its user data which image it runs: `containers_of` reads `docker run` there, with the
 file of `--env-file` where the user data itself writes it (`cat > FILE <<'EOF'`).
 """
@@ -48,7 +53,10 @@ _SWITCHES = re.compile(
 
 @dataclass(frozen=True)
 class Image:
-    """A program in `folder`: `command` is run there, with `environment`, and listens on `port` if it has one."""
+    """A program in `folder` (its build context): `command` is run there, with `environment`.
+
+    It listens on `port` if it has one.
+    """
 
     folder: Path
     entrypoint: tuple[str, ...]
@@ -108,9 +116,10 @@ def read_image(folder: Path) -> Image:
             stage.take(instruction, value, file)
     if not stage.entrypoint + stage.arguments:
         raise Misuse(f"{file} has neither CMD nor ENTRYPOINT")
-    here = _Paths(stage.workdir, folder)
+    context = _context(folder, stage.copied)
+    here = _Paths(stage.workdir, context)
     return Image(
-        folder,
+        context,
         here.localised(stage.entrypoint),
         here.localised(stage.arguments),
         dict(zip(stage.environment, here.localised(stage.environment.values()), strict=True)),
@@ -180,6 +189,7 @@ class _Stage:
     entrypoint: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     port: int | None = None
+    copied: tuple[str, ...] = ()  # from the build context
 
     def take(self, instruction: str, value: str, file: Path) -> None:
         if instruction == "WORKDIR":
@@ -189,6 +199,8 @@ class _Stage:
             self.environment.pop("PATH", None)  # programs are found where this machine has them
         elif instruction == "EXPOSE":
             self.port = self.port or int(value.split()[0].partition("/")[0])
+        elif instruction in ("COPY", "ADD"):
+            self.copied += _sources(value)
         elif instruction == "ENTRYPOINT":
             self.entrypoint, self.arguments = _json_form(instruction, value, file), ()
         elif instruction == "CMD":
@@ -197,7 +209,7 @@ class _Stage:
 
 @dataclass(frozen=True)
 class _Paths:
-    """Paths below the image's working directory are paths in the program's folder."""
+    """Paths below the image's working directory are paths in the build context."""
 
     workdir: str
     folder: Path
@@ -234,6 +246,27 @@ def _assignments(value: str) -> dict[str, str]:
         name, _, rest = value.partition(" ")
         return {name: rest.strip()}
     return {name: rest for name, _, rest in (word.partition("=") for word in words)}
+
+
+def _sources(value: str) -> tuple[str, ...]:
+    """What a COPY or an ADD takes from the build context: paths and patterns."""
+    words = json.loads(value) if value.startswith("[") else shlex.split(value)
+    options = [word for word in words if word.startswith("--")]
+    if any(option.startswith("--from") for option in options):
+        return ()
+    *sources, _ = [word for word in words if word not in options]
+    return tuple(each for each in sources if "://" not in each and "$" not in each and "<<" not in each)
+
+
+def _context(folder: Path, copied: Sequence[str]) -> Path:
+    """The folder that an image is built in; its Dockerfile's own where none has all that is `copied`."""
+    around = [folder, *(each for each in folder.parents if each.is_relative_to(ROOT))]
+    return next((each for each in around if all(_has(each, path) for path in copied)), folder)
+
+
+def _has(context: Path, path: str) -> bool:
+    relative = path.lstrip("/") or "."
+    return (context / relative).exists() or next(context.glob(relative), None) is not None
 
 
 def _json_form(instruction: str, value: str, file: Path) -> tuple[str, ...]:

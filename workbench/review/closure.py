@@ -5,9 +5,9 @@ function may not read it, an API whose function nobody may invoke, a queue that 
 that a reader may not use. Each is a statement that must stand in the template; `missing` names those that don't.
 
 Sources: the services' own pages on permissions (Lambda: "Event source mappings", "Resource-based policies",
-"Destinations"; EventBridge: "Using resource-based policies"; S3: "Granting permissions to publish event
-notification messages"; SNS: "Fanout to Amazon SQS queues"; Step Functions: "Integrating services"; MSK: "IAM
-access control"; KMS: "Key policies").
+"Destinations"; DynamoDB: "DynamoDB encryption at rest usage notes"; EventBridge: "Using resource-based
+policies"; S3: "Granting permissions to publish event notification messages"; SNS: "Fanout to Amazon SQS
+queues"; Step Functions: "Integrating services"; MSK: "IAM access control"; KMS: "Key policies").
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ STREAM_READERS: dict[str, tuple[str, ...]] = {
 OF_A_TOPIC = ("kafka-cluster:DescribeTopic", "kafka-cluster:ReadData")
 OF_A_GROUP = ("kafka-cluster:DescribeGroup", "kafka-cluster:AlterGroup")
 INTERFACES = ("ec2:CreateNetworkInterface", "ec2:DescribeNetworkInterfaces", "ec2:DeleteNetworkInterface")
+# A function's alias or version is called in its own name, and has a policy of its own.
+CALLED = ("AWS::Lambda::Function", "AWS::Lambda::Alias", "AWS::Lambda::Version")
 DESTINATIONS = {
     "AWS::SQS::Queue": "sqs:SendMessage",
     "AWS::SNS::Topic": "sns:Publish",
-    "AWS::Lambda::Function": "lambda:InvokeFunction",
+    **dict.fromkeys(CALLED, "lambda:InvokeFunction"),
     "AWS::Events::EventBus": "events:PutEvents",
     "AWS::StepFunctions::StateMachine": "states:StartExecution",
     "AWS::Kinesis::Stream": "kinesis:PutRecord",
@@ -62,16 +64,28 @@ TASKS = {
     "lambda:invoke": "lambda:InvokeFunction",
     "states:startExecution": "states:StartExecution",
 }
-# Where a type names the customer's key that encrypts it.
+# Where a type names the customer's key that encrypts it; `*` is each of a list.
 KEYS = {
     "AWS::SQS::Queue": "KmsMasterKeyId",
     "AWS::SNS::Topic": "KmsMasterKeyId",
     "AWS::DynamoDB::Table": "SSESpecification.KMSMasterKeyId",
     "AWS::Kinesis::Stream": "StreamEncryption.KeyId",
+    "AWS::S3::Bucket": (
+        "BucketEncryption.ServerSideEncryptionConfiguration.*.ServerSideEncryptionByDefault.KMSMasterKeyID"
+    ),
     "AWS::SecretsManager::Secret": "KmsKeyId",
 }
 # What a caller of such a resource needs of its key besides.
 READS = ("Get", "Receive", "Query", "Scan", "Batch")
+# S3 asks for the key of an object alone, and for decryption too where one is uploaded in parts.
+OF_AN_OBJECT = {
+    "s3:GetObject": ("kms:Decrypt",),
+    "s3:GetObjectVersion": ("kms:Decrypt",),
+    "s3:PutObject": ("kms:GenerateDataKey", "kms:Decrypt"),
+}
+# DynamoDB decrypts a table's key in the caller's name, and does all else in its own.
+ABOUT_A_TABLE = ("Describe", "List", "Update", "Create", "Delete", "Tag", "Untag")
+ITEMS = ("DeleteItem", "UpdateItem")
 
 
 @dataclass(frozen=True)
@@ -113,6 +127,10 @@ class Closure:
         return self.links.target(resource, value) if value is not None else None
 
     def role_of(self, function: Resource) -> Resource | None:
+        """The role of a function, or of the one behind an alias or a version."""
+        if function.type in CALLED[1:]:
+            behind = self.target(function, function.properties.get("FunctionName"))
+            return self.role_of(behind) if behind is not None else None
         return self.target(function, function.properties.get("Role"))
 
     def allowed(
@@ -194,7 +212,9 @@ def event_sources(closure: Closure) -> Iterator[Missing]:
         if function is None or source is None:
             continue
         role = closure.role_of(function)
-        needed = [(action, "") for action in STREAM_READERS.get(source.type, ())]
+        # A table's stream is another resource than the table.
+        part = "StreamArn" if source.type == "AWS::DynamoDB::Table" else ""
+        needed = [(action, part) for action in STREAM_READERS.get(source.type, ())]
         if source.type == "AWS::MSK::Cluster":
             group = (properties.get("AmazonManagedKafkaEventSourceConfig") or {}).get("ConsumerGroupId", "")
             needed += [
@@ -245,7 +265,7 @@ def integrations(closure: Closure) -> Iterator[Missing]:
         wires += [(each, each.properties.get("AuthorizerUri")) for each in closure.of(kind)]
     for resource, uri in wires:
         function = closure.target(resource, uri)
-        if function is not None and function.type == "AWS::Lambda::Function":
+        if function is not None and function.type in CALLED:
             yield from _may_invoke(closure, resource, function, "apigateway.amazonaws.com")
 
 
@@ -269,7 +289,7 @@ def _delivered(
     if role is not None:
         if action and closure.allowed(role, action, target) is None:
             yield Missing(resource.name, f"its role may not {action} on {target.name}")
-    elif target.type == "AWS::Lambda::Function":
+    elif target.type in CALLED:
         yield from _may_invoke(closure, resource, target, service)
     elif target.type in ("AWS::SQS::Queue", "AWS::SNS::Topic") and not closure.lets(target, service, action):
         yield Missing(resource.name, f"the policy of {target.name} does not let {service} {action}")
@@ -284,7 +304,7 @@ def subscriptions(closure: Closure) -> Iterator[Missing]:
         target = closure.target(subscription, subscription.properties.get("Endpoint"))
         if target is None:
             continue
-        if target.type == "AWS::Lambda::Function":
+        if target.type in CALLED:
             yield from _may_invoke(closure, subscription, target, "sns.amazonaws.com")
         elif target.type == "AWS::SQS::Queue" and not closure.lets(
             target, "sns.amazonaws.com", "sqs:SendMessage"
@@ -318,7 +338,7 @@ def state_machines(closure: Closure) -> Iterator[Missing]:
             needed = {
                 action for action in actions if action.split(":")[0] == target.type.split("::")[1].lower()
             }
-            if target.type == "AWS::Lambda::Function":
+            if target.type in CALLED:
                 needed = {"lambda:InvokeFunction"}
             for action in sorted(needed):
                 if closure.allowed(role, action, target) is None:
@@ -328,20 +348,42 @@ def state_machines(closure: Closure) -> Iterator[Missing]:
 def keys(closure: Closure) -> Iterator[Missing]:
     """Whoever may use a resource that is encrypted with a key of the account may use the key as well."""
     for resource in closure.resources:
-        found: Any = resource.properties
-        for part in KEYS.get(resource.type, "?").split("."):
-            found = found.get(part) if isinstance(found, dict) else None
-        key = closure.target(resource, found)
-        if key is None or key.type != "AWS::KMS::Key":
-            continue
-        for role, statement in closure.statements_on(resource):
-            for action in statement.actions:
-                verb = action.split(":")[-1]
-                needed = "kms:Decrypt" if verb.startswith(READS) else "kms:GenerateDataKey"
+        for named in _at(resource.properties, KEYS.get(resource.type, "?").split(".")):
+            key = closure.target(resource, named)
+            if key is not None and key.type == "AWS::KMS::Key":
+                yield from _may_use(closure, resource, key)
+
+
+def _may_use(closure: Closure, resource: Resource, key: Resource) -> Iterator[Missing]:
+    for role, statement in closure.statements_on(resource):
+        for action in statement.actions:
+            for needed in _of_the_key(resource, action):
                 if closure.allowed(role, needed, key) is None:
-                    yield Missing(
-                        role.name, f"it may {action} on {resource.name}, but not {needed} on {key.name}"
-                    )
+                    what = f"it may {action} on {resource.name}, but not {needed} on {key.name}"
+                    yield Missing(role.name, what)
+
+
+def _of_the_key(resource: Resource, action: str) -> tuple[str, ...]:
+    """What `action` on a resource asks of the key that encrypts it."""
+    if resource.type == "AWS::S3::Bucket":
+        asked = {each for name, needed in OF_AN_OBJECT.items() if _covers([action], name) for each in needed}
+        return tuple(sorted(asked))
+    verb = action.split(":")[-1]
+    if resource.type == "AWS::DynamoDB::Table":
+        about_it = verb.startswith(ABOUT_A_TABLE) and verb not in ITEMS
+        return () if about_it else ("kms:Decrypt",)
+    return ("kms:Decrypt",) if verb.startswith(READS) else ("kms:GenerateDataKey",)
+
+
+def _at(value: Any, path: Sequence[str]) -> Iterator[Any]:
+    """What stands at `path` in the properties of a resource."""
+    if not path:
+        yield value
+    elif path[0] == "*":
+        for each in value if isinstance(value, list) else []:
+            yield from _at(each, path[1:])
+    elif isinstance(value, dict):
+        yield from _at(value.get(path[0]), path[1:])
 
 
 def networks(closure: Closure) -> Iterator[Missing]:

@@ -4,8 +4,8 @@
 (`kubernetes_objects.py`) that are valid by the schemas of its version (`kubernetes_kinds.py`), for callers with
 an access entry (`kubernetes_access.py`). One loop acts on them: Deployments and autoscalers make pods
 (`kubernetes_deployments.py`), pods are put on nodes (`kubernetes_nodes.py`) and run (`kubernetes_pods.py`), and
-load balancers lead to them (`kubernetes_ingress.py`). What is kept without any effect is said to whoever applies
-it, as a warning of the API server.
+load balancers lead to them (`kubernetes_ingress.py`, `kubernetes_bindings.py`). What is kept without any effect is
+said to whoever applies it, as a warning of the API server.
 
 When a zone is lost, its pods are replaced elsewhere after `RESCHEDULE_AFTER` seconds; on AWS a node is first
 missed for 40 s, and its pods are tolerated for 300 s ("Taints and Tolerations", Kubernetes documentation).
@@ -15,10 +15,12 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import re
 import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 from ministack.core.responses import request_scope
@@ -29,17 +31,21 @@ from workbench.offline.engine_commands import engine_called
 from workbench.offline.engines import RUNNING, free_name
 from workbench.offline.engines import program as programs
 from workbench.offline.engines.kubernetes_access import Access
+from workbench.offline.engines.kubernetes_bindings import BINDING, Bindings
 from workbench.offline.engines.kubernetes_deployments import (
+    DEPLOYMENT,
     Deployments,
     keep_to_the_minimum,
     load,
 )
-from workbench.offline.engines.kubernetes_ingress import INGRESS, Ingresses
+from workbench.offline.engines.kubernetes_ingress import INGRESS, Ingresses, open_gates
 from workbench.offline.engines.kubernetes_kinds import Kind, require_version
 from workbench.offline.engines.kubernetes_nodes import Fleet, Node
 from workbench.offline.engines.kubernetes_objects import NAMESPACE, Object, Objects, now
 from workbench.offline.engines.kubernetes_pods import POD, Pod, owner_of, unheeded
 from workbench.offline.engines.kubernetes_server import Api, Server
+from workbench.offline.parts import workers
+from workbench.offline.standing import Fault, stand
 from workbench.offline.surroundings import LOOPBACK
 
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
@@ -49,6 +55,7 @@ TOPOLOGY, POD_TOPOLOGY_SINCE = (
 )  # from when pods have these labels of their node
 RESCHEDULE_AFTER = 1.0
 LOOK_EVERY = 0.5
+RUNS_WITHIN = 10.0
 STOPPED_WITHIN = 8.0
 
 NODE, EVENT = Kind("", "v1", "Node"), Kind("", "v1", "Event")
@@ -69,6 +76,7 @@ ACTED_ON = frozenset(
         "Secret",
         "Service",
         "ServiceAccount",
+        "TargetGroupBinding",
     }
 )
 _log = logging.getLogger(__name__)
@@ -88,6 +96,7 @@ class Cluster:
             self.objects.apply(NAMESPACE, "", namespace, _namespace(namespace), "kube-apiserver", force=True)
         self.fleet = Fleet(name, account, region)
         self.ingresses = Ingresses(name, account, region, self.objects)
+        self.bindings = Bindings(name, account, region, self.objects)
         self.deployments = Deployments(self.objects, self._is_available, self._is_ending)
         self.pods: dict[str, Pod] = {}  # by uid of their object
         self._ending: dict[str, Pod] = {}
@@ -170,6 +179,13 @@ class Cluster:
                 return pod
         raise Refused(f"the cluster {self.name} runs no pod {name}")
 
+    def pods_of(self, namespace: str, deployment: str) -> list[Pod]:
+        """The pods of a Deployment that run, by name."""
+        found = self.objects.find(DEPLOYMENT, namespace, deployment)
+        uid = found["metadata"]["uid"] if found else None
+        mine = [pod for pod in list(self.pods.values()) if uid and pod.owner == uid]
+        return sorted(mine, key=lambda pod: pod.name)
+
     def _act_for_ever(self) -> None:
         while self._running.is_set():
             self.objects.changed.wait(LOOK_EVERY)
@@ -191,7 +207,7 @@ class Cluster:
         self.deployments.act()
         self._schedule()
         self._run_and_end_pods()
-        self._tell_ingresses()
+        self._tell_load_balancers()
         # What is no target any more may end now, not before.
         for pod in self._ending.values():
             pod.end()
@@ -207,9 +223,8 @@ class Cluster:
 
     def _tell_pods(self) -> None:
         """Write the status of every pod, and give up those whose node has been gone for too long."""
-        if any(pod.gates for pod in self.pods.values()) and self.ingresses.open_gates(
-            list(self.pods.values())
-        ):
+        gated = [pod for pod in self.pods.values() if pod.gates]
+        if gated and open_gates(gated, self.ingresses.gates() | self.bindings.gates()):
             self.objects.changed.set()
         for pod in list(self.pods.values()):
             self._tell(pod)
@@ -266,7 +281,10 @@ class Cluster:
 
     def _gates_for(self, pod: Object) -> list[Object]:
         namespace = self.objects.find(NAMESPACE, "", pod["metadata"]["namespace"])
-        return self.ingresses.gates_for(namespace, pod["metadata"].get("labels", {})) if namespace else []
+        if namespace is None:
+            return []
+        labels = pod["metadata"].get("labels", {})
+        return self.ingresses.gates_for(namespace, labels) + self.bindings.gates_for(namespace, labels)
 
     def _run_and_end_pods(self) -> None:
         wanted = {pod["metadata"]["uid"]: pod for pod in self.objects.list(POD) if "nodeName" in pod["spec"]}
@@ -276,12 +294,12 @@ class Cluster:
             pod = wanted[uid]
             node = self.fleet.named(pod["spec"]["nodeName"])
             if node is not None:
-                made = Pod(pod, node, self.objects, self._role_of(pod), self.objects.changed.set)
+                made = Pod(pod, node, self.objects, self.role_of(pod), self.objects.changed.set)
                 self.pods[uid] = made
                 made.run()
 
-    def _role_of(self, pod: Object) -> str | None:
-        """The role that EKS Pod Identity gives to the pod's service account, if any."""
+    def role_of(self, pod: Object) -> str | None:
+        """The role that EKS Pod Identity gives to the service account of a pod, if any."""
         account = pod["spec"].get("serviceAccountName", "default")
         with request_scope(self.account, self.region):
             for key, association in eks._pod_identity_associations.items():
@@ -291,9 +309,12 @@ class Cluster:
                     return str(association["roleArn"])
         return None
 
-    def _tell_ingresses(self) -> None:
-        for ingress, refusal in self.ingresses.act(list(self.pods.values())):
+    def _tell_load_balancers(self) -> None:
+        pods = list(self.pods.values())
+        for ingress, refusal in self.ingresses.act(pods):
             self.note(INGRESS, ingress, "NoLoadBalancer", refusal)
+        for binding, refusal in self.bindings.act(pods):
+            self.note(BINDING, binding, "BackendNotFound", refusal)
 
     def note(self, kind: Kind, about: Object, reason: str, message: str) -> None:
         """Keep an Event about an object; one for each thing that can be said of it."""
@@ -359,6 +380,59 @@ def running(name: str) -> Cluster:
     return engine_called(Cluster, name, "EKS cluster")
 
 
+@dataclass(frozen=True)
+class Program:
+    """What a Deployment runs, on whichever cluster: `namespace` and `name` are its own."""
+
+    cluster: Cluster
+    namespace: str
+    name: str
+
+    @property
+    def sessions(self) -> re.Pattern[str]:
+        """What the ARNs of its pods' sessions look like: a pod's session has the pod's name. Raises `Refused`."""
+        template = self.cluster.objects.get(DEPLOYMENT, self.namespace, self.name)["spec"]["template"]
+        role = self.cluster.role_of({"metadata": {"namespace": self.namespace}, "spec": template["spec"]})
+        if role is None:
+            raise Refused(
+                f"the pods of {self.namespace}/{self.name} have no role: nothing they call is theirs"
+            )
+        pod = rf"{re.escape(self.name)}-[0-9a-f]+-[0-9a-f]+"
+        return re.compile(rf":assumed-role/{re.escape(role.rpartition('/')[2])}/{pod}$")
+
+    def pids(self) -> list[int]:
+        """The processes of its pods."""
+        return [pid for pod in self.cluster.pods_of(self.namespace, self.name) for pid in pod.pids]
+
+    def a_running_pod(self) -> Pod:
+        """One that has a process, waited for as long as a pod takes to come. Raises `Refused`."""
+        until = time.monotonic() + RUNS_WITHIN
+        while True:
+            for pod in self.cluster.pods_of(self.namespace, self.name):
+                if pod.pids and pod.contained:
+                    return pod
+            if time.monotonic() >= until:
+                words = f"no pod of {self.namespace}/{self.name} was ready within {RUNS_WITHIN:.0f} s"
+                raise Refused(words)
+            time.sleep(LOOK_EVERY / 10)
+
+
+def program(deployment: str) -> Program | None:
+    """The Deployment "namespace/name" on whichever cluster; None where there is none."""
+    namespace, _, name = deployment.partition("/")
+    for _, cluster in _clusters():
+        if cluster.objects.find(DEPLOYMENT, namespace, name) is not None:
+            return Program(cluster, namespace, name)
+    return None
+
+
+def _existing(deployment: str) -> Program:
+    found = program(deployment)
+    if found is None:
+        raise Refused(f"there is no Deployment {deployment}; it is named as namespace/name")
+    return found
+
+
 def _number(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in version.split("."))
 
@@ -412,6 +486,22 @@ def kill_pod(cluster: str, pod: str) -> dict[str, str]:
     """Kill the process of a pod, as running out of memory does: its container is started again."""
     running(cluster).pod_called(pod).kill()
     return {"killed": pod}
+
+
+@command("pods/kill")
+def kill_pod_of(deployment: str) -> dict[str, str]:
+    """Kill the process of one ready pod of a Deployment, and name the pod: its container is started again."""
+    pod = _existing(deployment).a_running_pod()
+    pod.kill()
+    return {"killed": pod.name}
+
+
+@command("pods/freeze")
+def freeze_pod_of(deployment: str) -> dict[str, str]:
+    """Let the process of one ready pod of a Deployment stand still. Its liveness probe goes on."""
+    pids = _existing(deployment).a_running_pod().pids
+    workers.freeze(pids)
+    return stand(Fault(end=lambda: workers.thaw(pids), struck=1))
 
 
 @command("kubernetes/load")

@@ -73,13 +73,13 @@ class Ingresses:
         """
         refused: list[tuple[Object, str]] = []
         with request_scope(self._account, self._region):
-            ingresses = {_where(each): each for each in self._objects.list(INGRESS)}
+            ingresses = {where(each): each for each in self._objects.list(INGRESS)}
             for gone in self._balancers.keys() - ingresses.keys():
                 self._take_away(self._balancers.pop(gone))
-            for where, ingress in ingresses.items():
+            for place, ingress in ingresses.items():
                 try:
                     self._require_controller(ingress)
-                    self._balance(where, ingress, pods)
+                    self._balance(place, ingress, pods)
                 except Refusal as refusal:
                     refused.append((ingress, str(refusal)))
         return refused
@@ -105,9 +105,7 @@ class Ingresses:
         controller = ingress_class["spec"].get("controller")
         if controller != CONTROLLER:
             raise Refusal(f"the IngressClass {name} is of {controller}; offline only {CONTROLLER} is known")
-        network = eks._clusters[self._cluster]["kubernetesNetworkConfig"]
-        if not network.get("elasticLoadBalancing", {}).get("enabled"):
-            raise Refusal("the cluster's KubernetesNetworkConfig does not enable ElasticLoadBalancing")
+        require_load_balancing(self._cluster)
 
     def gates_for(self, namespace: Object, labels: Mapping[str, str]) -> list[Object]:
         """The readiness gates of a new pod with these labels: one for each target group that it will be in."""
@@ -118,24 +116,16 @@ class Ingresses:
             {"conditionType": f"{GATE}/{_group_name(arn)}"}
             for (within, _), balancer in self._balancers.items()
             for (service, _port), arn in balancer.groups.items()
-            if within == name and self._selects(name, service, labels)
+            if within == name and selects(self._objects, name, service, labels)
         ]
 
-    def open_gates(self, pods: list[Pod]) -> bool:
-        """Open the gates of pods whose targets are healthy; whether one was opened or shut."""
-        changed = False
-        with request_scope(self._account, self._region):
-            groups = {
-                f"{GATE}/{_group_name(arn)}": arn
-                for balancer in self._balancers.values()
-                for arn in balancer.groups.values()
-            }
-            for pod in pods:
-                for gate in pod.gates:
-                    healthy = gate in groups and pod.ip is not None and _is_healthy(groups[gate], pod.ip)
-                    changed |= pod.gates[gate] != healthy
-                    pod.gates[gate] = healthy
-        return changed
+    def gates(self) -> dict[str, str]:
+        """The target group that each gate waits for."""
+        return {
+            f"{GATE}/{_group_name(arn)}": arn
+            for balancer in self._balancers.values()
+            for arn in balancer.groups.values()
+        }
 
     def _make(self, ingress: Object) -> Balancer:
         parameters = self._parameters(ingress)
@@ -201,20 +191,8 @@ class Ingresses:
 
     def _register(self, balancer: Balancer, backend: Backend, namespace: str, pods: list[Pod]) -> None:
         """Make the targets of one group the pods of its Service whose containers are ready."""
-        service = self._objects.find(SERVICE, namespace, backend[0])
-        wanted: set[tuple[str, int]] = set()
-        if service is not None:
-            for pod in pods:
-                selector = service["spec"].get("selector")
-                if selector and pod.namespace == namespace and matches(pod.labels, {"matchLabels": selector}):
-                    port = target_port(service, backend[1], pod)
-                    if pod.contained and pod.ip and port:
-                        wanted.add((pod.ip, port))
-        held = balancer.targets.get(backend, set())
-        for action, targets in (("RegisterTargets", wanted - held), ("DeregisterTargets", held - wanted)):
-            if targets:
-                named = [{"Id": ip, "Port": str(port)} for ip, port in sorted(targets)]
-                _call(action, TargetGroupArn=balancer.groups[backend], Targets=named)
+        wanted = ready_targets(self._objects, namespace, backend, pods)
+        register(balancer.groups[backend], balancer.targets.get(backend, set()), wanted)
         balancer.targets[backend] = wanted
 
     def _take_away(self, balancer: Balancer) -> None:
@@ -230,9 +208,53 @@ class Ingresses:
         found = self._objects.find(CLASS_PARAMETERS, "", reference["name"]) if reference else None
         return dict((found or {}).get("spec") or {})
 
-    def _selects(self, namespace: str, service: str, labels: Mapping[str, str]) -> bool:
-        selector = (self._objects.find(SERVICE, namespace, service) or {}).get("spec", {}).get("selector")
-        return bool(selector) and matches(labels, {"matchLabels": selector})
+
+def require_load_balancing(cluster: str) -> None:
+    """Raise `Refusal` unless EKS balances load for this cluster. In the scope of its region."""
+    network = eks._clusters[cluster]["kubernetesNetworkConfig"]
+    if not network.get("elasticLoadBalancing", {}).get("enabled"):
+        raise Refusal("the cluster's KubernetesNetworkConfig does not enable ElasticLoadBalancing")
+
+
+def open_gates(pods: list[Pod], groups: Mapping[str, str]) -> bool:
+    """Open the gates of pods whose targets are healthy in the gates' `groups`; whether one was opened or shut."""
+    changed = False
+    for pod in pods:
+        for gate in pod.gates:
+            healthy = gate in groups and pod.ip is not None and _is_healthy(groups[gate], pod.ip)
+            changed |= pod.gates[gate] != healthy
+            pod.gates[gate] = healthy
+    return changed
+
+
+def selects(objects: Objects, namespace: str, service: str, labels: Mapping[str, str]) -> bool:
+    """Whether a Service is there and selects pods with these labels."""
+    selector = (objects.find(SERVICE, namespace, service) or {}).get("spec", {}).get("selector")
+    return bool(selector) and matches(labels, {"matchLabels": selector})
+
+
+def ready_targets(
+    objects: Objects, namespace: str, backend: Backend, pods: list[Pod]
+) -> set[tuple[str, int]]:
+    """Address and port of the pods of a Service whose containers are ready; none where it is missing."""
+    service = objects.find(SERVICE, namespace, backend[0])
+    found: set[tuple[str, int]] = set()
+    if service is not None:
+        for pod in pods:
+            selector = service["spec"].get("selector")
+            if selector and pod.namespace == namespace and matches(pod.labels, {"matchLabels": selector}):
+                port = target_port(service, backend[1], pod)
+                if pod.contained and pod.ip and port:
+                    found.add((pod.ip, port))
+    return found
+
+
+def register(group: str, held: set[tuple[str, int]], wanted: set[tuple[str, int]]) -> None:
+    """Make the targets of a group `wanted` ones, where they are `held`. In the scope of its region."""
+    for action, targets in (("RegisterTargets", wanted - held), ("DeregisterTargets", held - wanted)):
+        if targets:
+            named = [{"Id": ip, "Port": str(port)} for ip, port in sorted(targets)]
+            _call(action, TargetGroupArn=group, Targets=named)
 
 
 def target_port(service: Object, port: str, pod: Pod) -> int | None:
@@ -276,8 +298,9 @@ def _rules(spec: Mapping[str, Any]) -> Iterator[tuple[str, list[str], Backend]]:
             yield host, [text], backend
 
 
-def _where(ingress: Object) -> tuple[str, str]:
-    return ingress["metadata"]["namespace"], ingress["metadata"]["name"]
+def where(each: Object) -> tuple[str, str]:
+    """The namespace and the name of an object."""
+    return each["metadata"]["namespace"], each["metadata"]["name"]
 
 
 def _name(namespace: str, name: str, salt: str) -> str:

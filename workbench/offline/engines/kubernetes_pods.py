@@ -5,7 +5,8 @@ Environment Variables for a Container", Kubernetes documentation. Times pass ten
 and delays of probes, the back-off between restarts, and the sleep of a `preStop` hook.
 
 A pod's first container is what runs. Other containers, init containers, volumes, resources, security contexts
-and probes by `exec` or `grpc` have no effect; `unheeded` names those that a pod has.
+and probes by `exec` or `grpc` have no effect; `unheeded` names those that a pod has. For an `emptyDir` it has the
+folders of this machine.
 """
 
 from __future__ import annotations
@@ -81,6 +82,11 @@ class Pod:
     def ready(self) -> bool:
         """Whether it is ready as a whole: its readiness gates are open too."""
         return self.contained and all(self.gates.values())
+
+    @property
+    def pids(self) -> list[int]:
+        """Its process, while it has one."""
+        return list(self._program.pids) if self._program is not None and self._program.running else []
 
     def run(self) -> None:
         """Start it and look after it, in a thread of its own."""
@@ -391,9 +397,13 @@ def pre_stop_seconds(container: Mapping[str, Any]) -> float:
 
 def unheeded(spec: Mapping[str, Any]) -> Iterator[str]:
     """What a pod's spec asks for that has no effect here, by field."""
-    for name in ("initContainers", "volumes", "tolerations", "affinity"):
+    for name in ("initContainers", "tolerations", "affinity"):
         if spec.get(name):
             yield f"spec.{name}"
+    if any(
+        "emptyDir" not in each for each in spec.get("volumes") or []
+    ):  # files of this machine are as empty
+        yield "spec.volumes"
     containers = spec["containers"]
     if len(containers) > 1:
         yield f"spec.containers: only {containers[0]['name']} runs"

@@ -5,10 +5,11 @@ this machine and `HOST` is loopback, because all programs share one network here
 private IP of an instance, task or pod really answers; load balancers and services go by it.
 
 What a program finds around it is what it finds on AWS: the AWS API at `AWS_ENDPOINT_URL` under temporary
-credentials of its role (IAM is enforced under `assumed-role/<role>/<name>`), and the metadata service, which
-alone tells it its zone: on instances and nodes IMDSv2 at `AWS_EC2_METADATA_SERVICE_ENDPOINT` (169.254.169.254
-on AWS), in ECS tasks the task metadata endpoint version 4 at `ECS_CONTAINER_METADATA_URI_V4`. Two things
-differ: credentials are in the environment rather than fetched from there, and they do not expire.
+credentials of its role (IAM is enforced under `assumed-role/<role>/<name>`), the endpoints of APIs by their AWS
+names (Python programs only: `inside/aws_names.py`), and the metadata service, which alone tells it its zone: on
+instances and nodes IMDSv2 at `AWS_EC2_METADATA_SERVICE_ENDPOINT` (169.254.169.254 on AWS), in ECS tasks the task
+metadata endpoint version 4 at `ECS_CONTAINER_METADATA_URI_V4`. Two things differ: credentials are in the environment
+rather than fetched from there, and they do not expire.
 
 A program that dies is started again after 0.1 s, then twice as long each time and at most 10 s, until it has
 run for 10 s: as Docker's restart policy does ("Start containers automatically", Docker manuals).
@@ -44,6 +45,7 @@ Host = Literal["instance", "task"]  # which metadata service a program finds
 ANSWERS_WITHIN = 20.0
 GRACE_SECONDS = 3.0
 FIRST_PAUSE, LONGEST_PAUSE, STEADY_AFTER = 0.1, 10.0, 10.0
+RUN_FIRST = Path(__file__).parent.parent / "inside"  # by Python programs: it leads their PYTHONPATH
 RESERVED_ADDRESSES = 4  # of each subnet AWS keeps the first four, and the last
 _INHERITED = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "TMPDIR", "PYTHONDONTWRITEBYTECODE")
 
@@ -278,14 +280,10 @@ class Program:
         if self.listens:
             ours["PORT"] = str(self.port)
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        return (
-            inherited
-            | dict(self.image.environment)
-            | self._given
-            | ours
-            | self._credentials
-            | self._metadata.environment
-        )
+        theirs = inherited | dict(self.image.environment) | self._given
+        searched = [str(RUN_FIRST), theirs.get("PYTHONPATH", "")]
+        ours["PYTHONPATH"] = os.pathsep.join(filter(None, searched))
+        return theirs | ours | self._credentials | self._metadata.environment
 
 
 def _with_descendants(pid: int) -> list[int]:

@@ -21,7 +21,7 @@ from ministack.services import iam, lambda_svc, sts
 
 from workbench.offline.call_rules import Answer, Call, Effect, Rule, failed, throttled
 from workbench.offline.control import Refused, command, whole_body
-from workbench.offline.engines import LOST_ZONES, RUNNING
+from workbench.offline.engines import LOST_ZONES, RUNNING, kubernetes
 from workbench.offline.identity import session_name
 from workbench.offline.parts import workers
 from workbench.offline.standing import Fault, stand
@@ -131,7 +131,9 @@ class _Request:
         method, path = scope["method"], scope["path"]
         parameters = app._routing_params(method, path, headers, body, query)
         service = str(router.detect_service(method, path, headers, parameters))
-        name = iam_actions.extract_iam_action(service, method, path, headers, body, parameters)
+        name = _api_action(headers, path) or iam_actions.extract_iam_action(
+            service, method, path, headers, body, parameters
+        )
         prefix, _, action = str(name or service).partition(":")
         return cls(Call(caller, prefix, action), service, headers, body, scope)
 
@@ -257,9 +259,14 @@ def _region(headers: dict[str, str], query: dict[str, list[str]]) -> str:
 
 
 def _caller(who: str) -> tuple[re.Pattern[str], Processes | None]:
-    """What the ARN of the sessions of a function, program or role looks like, and how to find their processes."""
+    """What the ARN of the sessions of a function, program or role looks like, and how to find their processes.
+
+    The programs of a Deployment ("namespace/name") are one caller, whichever pod calls.
+    """
     if found := workers.function(who):
         return workers.session_of(found), found.behind
+    if pods := kubernetes.program(who):
+        return pods.sessions, lambda port: workers.holders(port, pods.pids())
     if program := RUNNING.get(f"program/{who}"):
         return re.compile(rf":assumed-role/[^/]+/{re.escape(session_name(who))}$"), lambda _: list(
             program.pids
@@ -268,6 +275,14 @@ def _caller(who: str) -> tuple[re.Pattern[str], Processes | None]:
     if any(name == role for _, name in iam._roles._data):
         return re.compile(rf":assumed-role/{re.escape(role)}/"), None
     raise Refused(f"there is no function, program or role {who}")
+
+
+def _api_action(headers: dict[str, str], path: str) -> str | None:
+    """The action of a request to a deployed API, or to the connections of one; None for every other."""
+    called = app._parse_execute_api_url(headers.get("host", ""), path)
+    if called is None:
+        return None
+    return f"execute-api:{'ManageConnections' if called[2].startswith('/@connections/') else 'Invoke'}"
 
 
 def _again(body: bytes, receive: Any) -> Any:

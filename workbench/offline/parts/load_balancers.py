@@ -1,4 +1,4 @@
-"""The Application Load Balancer's data plane: targets that really answer, real health checks, https, CloudFront.
+"""The data plane of load balancers: targets that really answer, real health checks, https, CloudFront.
 
 MiniStack keeps listeners, rules and target groups and carries a request to a target; here
 
@@ -13,7 +13,7 @@ MiniStack keeps listeners, rules and target groups and carries a request to a ta
   No certificate is looked at on the way from CloudFront.
 
 A program has one port here, so the ports of targets and of health checks are not compared with what an
-instance or a container publishes.
+instance or a container publishes. What a Network Load Balancer does with connections is in `network_balancers.py`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import asyncio
 import http.client
 import itertools
 import logging
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -44,6 +45,8 @@ SHORTEST_INTERVAL = 0.2
 LONGEST_CHECK = 2.0
 _LOOK_EVERY = 0.05
 _CHECKED_KINDS = ("instance", "ip")
+# Targets of a network load balancer, if nothing else is said ("CreateTargetGroup", Elastic Load Balancing API).
+_CHECKED_BY_CONNECTING = ("TCP", "TLS")
 
 Address = tuple[str, int]
 
@@ -105,9 +108,10 @@ def extend() -> None:
             return await dispatch(balancer, *arguments, **options)
 
     alb.dispatch_request = dispatch_in_region
-    alb.find_lb_for_host = _load_balancer_named
+    alb.find_lb_for_host = load_balancer_named
     alb._forward_to_tg = _forward_in_turn(alb._forward_to_tg)
     alb._ACTION_MAP["DescribeTargetHealth"] = _describe_target_health
+    alb._ACTION_MAP["CreateTargetGroup"] = _with_usual_checks(alb._ACTION_MAP["CreateTargetGroup"])
     cloudfront._fetch_from_alb_origin = _fetch_for_cloudfront
     group = provisioners._RESOURCE_HANDLERS["AWS::ElasticLoadBalancingV2::TargetGroup"]
     group["create"] = _with_declared_targets(group["create"])
@@ -132,7 +136,8 @@ def deregister(group_arn: str, target: str) -> None:
 # Where requests go.
 
 
-def _load_balancer_named(host: str) -> dict[str, Any] | None:
+def load_balancer_named(host: str) -> dict[str, Any] | None:
+    """The load balancer that has this DNS name, with or without a port; None where there is none."""
     name = host.partition(":")[0].lower()
     for _, balancer in alb._lbs.all_items():
         if name == balancer["DNSName"].lower():
@@ -156,8 +161,8 @@ def _forward_in_turn(forward: Any) -> Any:
         targets = alb._targets.get(group_arn, [])
         if group is None or not targets or group["TargetType"] not in _CHECKED_KINDS:
             return await forward(group_arn, method, path, headers, body, parameters, query, raw_path)
-        target = _next_target(group, targets)
-        address = _address(target, group)
+        target = next_target(group, targets)
+        address = address_in(group, target)
         if address is None:
             return 502, {"Content-Type": "text/html"}, b"<html><body>502 Bad Gateway</body></html>"
         host, port = address
@@ -168,7 +173,8 @@ def _forward_in_turn(forward: Any) -> Any:
     return to_a_target
 
 
-def _next_target(group: dict[str, Any], targets: list[dict[str, Any]]) -> dict[str, Any]:
+def next_target(group: dict[str, Any], targets: list[dict[str, Any]]) -> dict[str, Any]:
+    """Of these targets of a group whose turn it is: of the healthy ones, and of all where none is."""
     arn = group["TargetGroupArn"]
     _follow(group)
     healthy = [each for each in targets if _healths[arn, each["Id"]].state == "healthy"]
@@ -178,8 +184,8 @@ def _next_target(group: dict[str, Any], targets: list[dict[str, Any]]) -> dict[s
     return candidates[turn % len(candidates)]
 
 
-def _address(target: dict[str, Any], group: dict[str, Any]) -> Address | None:
-    """Where the target answers. Called in the scope of its group's region."""
+def address_in(group: dict[str, Any], target: dict[str, Any]) -> Address | None:
+    """Where a target of the group answers. Called in the scope of its group's region."""
     private_ip = str(target["Id"])
     if private_ip.startswith("i-"):
         private_ip = str(ec2._instances.get(private_ip, {}).get("PrivateIpAddress", ""))
@@ -206,13 +212,15 @@ async def _fetch_for_cloudfront(
     `OriginTimeout`.
     """
     _, port, by_https = cloudfront._origin_connect_target(origin, viewer_is_https)
-    protocol = "HTTPS" if by_https else "HTTP"
+    protocols = ("HTTPS", "TLS") if by_https else ("HTTP", "TCP")
     if not any(
         listener["LoadBalancerArn"] == balancer["LoadBalancerArn"]
-        and (listener["Port"], listener["Protocol"]) == (port, protocol)
+        and listener["Port"] == port
+        and listener["Protocol"] in protocols
         for _, listener in alb._listeners.all_items()
     ):
-        raise cloudfront.OriginUnreachable(f"{balancer['DNSName']} has no {protocol} listener on port {port}")
+        wanted = " or ".join(protocols)
+        raise cloudfront.OriginUnreachable(f"{balancer['DNSName']} has no {wanted} listener on port {port}")
     sent = cloudfront._origin_request_headers(origin, headers, client_ip, forwarded_for)
     lowered = {name.lower(): value for name, value in sent.items()}
     parameters = parse_qs(query, keep_blank_values=True)
@@ -260,7 +268,7 @@ def _start_due_checks(group: dict[str, Any]) -> None:
             continue
         health.checking = True
         health.due = now + max(group["HealthCheckIntervalSeconds"] / FASTER, SHORTEST_INTERVAL)
-        _checkers.submit(_check, group, _address(target, group), health)
+        _checkers.submit(_check, group, address_in(group, target), health)
 
 
 def _is_checked(group: dict[str, Any]) -> bool:
@@ -329,6 +337,8 @@ def _failure(group: dict[str, Any], address: Address | None) -> tuple[str, str] 
     if address is None:
         return "Target.FailedHealthChecks", ""
     timeout = min(float(group["HealthCheckTimeoutSeconds"]), LONGEST_CHECK)
+    if group["HealthCheckProtocol"] == "TCP":
+        return _failure_to_connect(address, timeout)
     connection = http.client.HTTPConnection(*address, timeout=timeout)
     try:
         connection.request("GET", group["HealthCheckPath"], headers={"User-Agent": "ELB-HealthChecker/2.0"})
@@ -341,6 +351,16 @@ def _failure(group: dict[str, Any], address: Address | None) -> tuple[str, str] 
         connection.close()
     if not matches(status, group["Matcher"]["HttpCode"]):
         return "Target.ResponseCodeMismatch", f"Health checks failed with these codes: [{status}]"
+    return None
+
+
+def _failure_to_connect(address: Address, timeout: float) -> tuple[str, str] | None:
+    try:
+        socket.create_connection(address, timeout).close()
+    except TimeoutError:
+        return "Target.Timeout", ""
+    except OSError:
+        return "Target.FailedHealthChecks", ""
     return None
 
 
@@ -388,8 +408,23 @@ def _description(target: str, port: int, health: Health) -> str:
     )
 
 
+def _with_usual_checks(create: Any) -> Any:
+    def create_group(parameters: dict[str, Any]) -> Any:
+        if alb._p(parameters, "Protocol") in _CHECKED_BY_CONNECTING:
+            usual = {"HealthCheckProtocol": ["TCP"], "Matcher.HttpCode": ["200-399"]}
+            parameters = usual | parameters
+        return create(parameters)
+
+    return create_group
+
+
 def _with_declared_targets(create: Any) -> Any:
     def create_group(logical_id: str, properties: dict[str, Any], stack: str) -> Any:
+        if properties.get("Protocol") in (
+            "TCP",
+            "TLS",
+        ):  # how a network load balancer checks, if nothing is said
+            properties = {"HealthCheckProtocol": "TCP", "Matcher": {"HttpCode": "200-399"}} | properties
         arn, attributes = create(logical_id, properties, stack)
         for target in properties.get("Targets") or []:
             known = {"Id": target["Id"]}

@@ -1,4 +1,4 @@
-"""WebSocket APIs that never hear of a connection's end.
+"""WebSocket APIs, served as API Gateway does (`socket_apis.py`), and a fault: not to hear of a connection's end.
 
 "Manage connected users and client apps" (API Gateway Developer Guide): `$disconnect` is a best-effort event, of which
 API Gateway cannot guarantee the delivery; `@connections` answers 410 for a connection that is gone all the same.
@@ -6,11 +6,9 @@ API Gateway cannot guarantee the delivery; `@connections` answers 410 for a conn
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 from ministack.services import apigateway
 
+from workbench.offline import socket_apis
 from workbench.offline.control import Refused, command
 from workbench.offline.standing import Fault, stand
 
@@ -33,27 +31,12 @@ def lose_disconnects(api: str) -> dict[str, str]:
 
 
 def extend() -> None:
-    """Put the fault between the end of a connection and the function that is to hear of it."""
-    apigateway._invoke_ws_lambda = _losing(apigateway._invoke_ws_lambda)
+    """Serve WebSocket APIs, with the fault between the end of a connection and who is to hear of it."""
+    socket_apis.extend(_is_lost)
 
 
-def _losing(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    async def invoked(
-        api_id: str,
-        account_id: str,
-        region: str,
-        route: dict[str, Any],
-        stage: str,
-        connection_id: str,
-        event_type: str,
-        *rest: Any,
-        **named: Any,
-    ) -> Any:
-        if event_type == "DISCONNECT" and (fault := _faults.get(api_id)):
-            fault.struck += 1
-            return None
-        return await invoke(
-            api_id, account_id, region, route, stage, connection_id, event_type, *rest, **named
-        )
-
-    return invoked
+def _is_lost(api: str) -> bool:
+    if (fault := _faults.get(api)) is None:
+        return False
+    fault.struck += 1
+    return True

@@ -51,7 +51,7 @@ class Function:
     def behind(self, port: int) -> list[int]:
         """The process whose connection to us comes from `port`; none when that cannot be told."""
         busy = self.busy()
-        return busy if len(busy) == 1 else _holders(port, busy)
+        return busy if len(busy) == 1 else holders(port, busy)
 
     def retire_workers(self) -> None:
         """Let the next invocation start a process; one that runs ends first."""
@@ -187,7 +187,7 @@ def _signal(pids: list[int], number: int) -> None:
             os.kill(pid, number)
 
 
-def _holders(port: int, pids: list[int]) -> list[int]:
+def holders(port: int, pids: list[int]) -> list[int]:
     """Of the processes, those that hold the near end of a connection from `port` to us (on Linux, by /proc)."""
     ends = (f"{_LOOPBACK_HEX}:{port:04X}", f"{_LOOPBACK_HEX}:{surroundings().port:04X}")
     with suppress(OSError):

@@ -63,6 +63,14 @@ def _queue_policy(queue: str, document: str) -> Properties:
     return {"QueueUrl": queue, "Attributes": {"Policy": document}}
 
 
+# WebSocket APIs.
+
+
+def _of_a_route(_name: str, properties: Properties) -> Properties:
+    """`Ref` of a route is its id; in MiniStack the API's is before that."""
+    return {**properties, "RouteId": str(properties["RouteId"]).rpartition("/")[2]}
+
+
 # Web application firewall.
 
 
@@ -196,6 +204,12 @@ def _health_check(name: str, properties: Properties) -> Properties:
 
 _CONNECTION = "the connection is there; nothing is called through it"
 
+
+def _repository_connection(_name: str, _properties: Properties) -> str:
+    """Its ARN ends in an id, whatever the connection is called."""
+    return f"arn:aws:codeconnections:{get_region()}:{get_account_id()}:connection/{uuid.uuid4()}"
+
+
 STAND_INS = (
     made_by(
         "AWS::Backup::BackupSelection",
@@ -207,6 +221,19 @@ STAND_INS = (
         gone=lambda physical_id, properties: {
             "SelectionId": physical_id,
             "BackupPlanId": properties["BackupPlanId"],
+        },
+    ),
+    made_by(
+        "AWS::ApiGatewayV2::RouteResponse",
+        "apigatewayv2",
+        what="the route answers: what its function returns goes to the client",
+        ref="the route response's id",
+        physical="RouteResponseId",
+        attributes={"RouteResponseId": "="},
+        given=_of_a_route,
+        gone=lambda physical_id, properties: {
+            **_of_a_route("", properties),
+            "RouteResponseId": physical_id,
         },
     ),
     made_by(
@@ -314,6 +341,34 @@ STAND_INS = (
         given=with_own("Name"),
         gone=named("Name"),
     ),
+    recorded(
+        "AWS::CodeConnections::Connection",
+        what="a name: no repository is read through it",
+        ref="the connection's ARN",
+        physical=_repository_connection,
+        ConnectionArn="{0}",
+        ConnectionStatus="PENDING",
+        OwnerAccountId="{account}",
+    ),
+    recorded(
+        "AWS::CodePipeline::Pipeline",
+        what="a name: nothing starts it, and it runs nothing",
+        ref="the pipeline's name",
+        physical=own("Name"),
+        Version="1",
+    ),
+    recorded(
+        "AWS::CodeDeploy::Application",
+        what="a name: an alias that changes points to its new version at once",
+        ref="the application's name",
+        physical=own("ApplicationName"),
+    ),
+    recorded(
+        "AWS::CodeDeploy::DeploymentGroup",
+        what="a name: nothing is shifted by steps, and nothing is rolled back",
+        ref="the deployment group's name",
+        physical=own("DeploymentGroupName"),
+    ),
     made_by(
         "AWS::ResourceGroups::Group",
         "resource-groups",
@@ -335,7 +390,7 @@ STAND_INS = (
     made_by(
         "AWS::CloudFront::PublicKey",
         "cloudfront",
-        what="the key is there; no signature is checked with it",
+        what="the key is there; signed URLs and cookies are checked with it",
         ref="the key's id",
         physical="PublicKey.Id",
         attributes={"Id": "=", "CreatedTime": "PublicKey.CreatedTime"},
@@ -344,7 +399,7 @@ STAND_INS = (
     made_by(
         "AWS::CloudFront::KeyGroup",
         "cloudfront",
-        what="the group is there; no signature is checked with it",
+        what="the group is there; behaviors that trust it ask for signatures by its keys",
         ref="the group's id",
         physical="KeyGroup.Id",
         attributes={"Id": "=", "LastModifiedTime": "KeyGroup.LastModifiedTime"},

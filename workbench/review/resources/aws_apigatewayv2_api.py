@@ -86,7 +86,9 @@ def _limits_of_account(context: Context) -> Iterator[Limit]:
 
 
 def _connections(resource: Resource, context: Context) -> Figure:
-    """Connections open at once in the busiest time (Little's law)."""
+    """Connections open at once in the busiest time: as declared, or by Little's law."""
+    if "peak_connections" in resource.workload:
+        return context.derive(resource, "peak_connections")
     return context.derive(
         resource, "peak_new_connections_per_second", "mean_connection_seconds", by=queueing.little
     )
@@ -105,7 +107,12 @@ ROOM = Room(
         "peak_new_connections_per_second": Usage(
             "connections/s", "WebSocket APIs: connections opened in the busiest second"
         ),
-        "mean_connection_seconds": Usage("s", "WebSocket APIs: how long one stays open", scales=False),
+        "mean_connection_seconds": Usage(
+            "s",
+            "WebSocket APIs: how long one stays open, where peak_connections is not declared",
+            scales=False,
+        ),
+        "peak_connections": Usage("connections", "WebSocket APIs: open at once at the busiest time"),
         "largest_payload_kb": Usage("KB", "the largest request, answer or message", scales=False),
         "egress_gb_per_month": Usage("GB", "bytes sent to the internet; zero when only CloudFront calls it"),
     },

@@ -1,0 +1,1 @@
+"""The long-lived programs of the messaging platform: `python -m services.messaging_platform.<program>`."""

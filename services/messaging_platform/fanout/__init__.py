@@ -1,0 +1,1 @@
+"""From Kafka to devices: inboxes, sockets and the push queue; and what presence tells whom."""

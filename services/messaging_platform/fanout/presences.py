@@ -1,0 +1,45 @@
+"""What fan-out asks of presence: who gave a sign of life, who watches whom, and who may see whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from lambdas.messaging_platform.presence import logic
+from lambdas.messaging_platform.presence.logic import Sight
+
+
+class Noted(Protocol):
+    """Where presence is noted, with or without the cache; presence.store.Store keeps it."""
+
+    def is_alive(self, inboxes: Sequence[str]) -> set[str]: ...
+    def sights(self, watcher: str, users: Sequence[str]) -> dict[str, Sight]: ...
+
+
+class Watched(Protocol):
+    """Who watches, which the cache alone knows; presence.cache.PresenceCache keeps it."""
+
+    def watchers(self, user: str) -> list[str]: ...
+
+
+class Presences:
+    """All of it raises `Unavailable` where nobody knows."""
+
+    def __init__(self, noted: Noted, cache: Watched) -> None:
+        self._noted = noted
+        self._cache = cache
+
+    def is_alive(self, inboxes: Sequence[str]) -> set[str]:
+        """Those of the devices that were heard of in time."""
+        return self._noted.is_alive(inboxes)
+
+    def watchers(self, user: str) -> list[str]:
+        """The devices, by their inboxes, that watch a user now."""
+        return self._cache.watchers(user)
+
+    def may_see(self, watcher: str, user: str) -> bool:
+        """Whether `watcher` may see, as things are now, that `user` came or went."""
+        if watcher == user:
+            return True
+        sight = self._noted.sights(watcher, [user])[user]
+        return logic.visible(sight.profile, sight.is_contact, sight.is_blocked)

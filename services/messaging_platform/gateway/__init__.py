@@ -1,0 +1,1 @@
+"""A WebSocket server of the fleet, in the place of API Gateway's WebSocket API."""

@@ -1,0 +1,86 @@
+"""The directory: accounts, contacts and groups, of which PostgreSQL holds the truth and the tables a projection."""
+
+from __future__ import annotations
+
+from aws_cdk import Aws, Duration
+from constructs import Construct
+
+from lambdas.messaging_platform.settings import DirectorySettings
+from patterns.deployment_step import DeploymentStep
+from patterns.network import Network
+from patterns.python_function import PythonFunction
+from patterns.schedule import Schedule
+from stacks.messaging_platform.stores import Stores
+from stacks.messaging_platform.traffic import Traffic
+
+HANDLERS = "lambdas.messaging_platform.directory"
+
+
+class Directory(Construct):
+    """Attributes: `api`, `sweep` (every minute it applies what a crash has left)."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        network: Network,
+        stores: Stores,
+        socket_url: str,
+        traffic: Traffic,
+    ) -> None:
+        super().__init__(scope, id)
+        database = stores.database
+        schema = DeploymentStep(
+            self,
+            "Schema",
+            handler=f"{HANDLERS}.schema.handler",
+            properties={
+                "Host": database.endpoint,
+                "Port": str(database.port),
+                "Database": database.database_name,
+                "User": database.user,
+                "Region": Aws.REGION,
+            },
+            network=network,
+            timeout=Duration.minutes(15),
+            libraries=True,
+        )
+        schema.after(database.allow(schema.worker))
+        schema.resource.node.add_dependency(database)  # the proxy's target, too
+        environment = DirectorySettings(
+            aws_region=Aws.REGION,
+            database_host=database.endpoint,
+            database_port=database.port,
+            database_name=database.database_name,
+            database_user=database.user,
+            people_table=stores.people.table_name,
+            chats_table=stores.chats.table_name,
+            messages_table=stores.messages.table_name,
+            sent_table=stores.sent.table_name,
+            tickets_table=stores.tickets.table_name,
+            socket_url=socket_url,
+        ).as_environment()
+        del environment["AWS_REGION"]  # Lambda sets it, and lets nobody else
+        self.api, self.sweep = (
+            PythonFunction(
+                self,
+                f"Directory{name.title()}",
+                handler=f"{HANDLERS}.{name}.handler",
+                environment=environment,
+                libraries=True,
+                network=network,
+                timeout=Duration.seconds(seconds),
+                traffic=calls,
+            )
+            for name, seconds, calls in (("api", 28, traffic.directory), ("sweep", 50, traffic.sweep))
+        )
+        for function in (self.api, self.sweep):
+            database.allow(function)
+            stores.people.allow(function, "DeleteItem", "PutItem", "UpdateItem")
+            stores.chats.allow(function, "GetItem", "PutItem", "UpdateItem", "BatchWriteItem")
+            stores.messages.allow(function, "PutItem")
+            stores.sent.allow(function, "GetItem", "PutItem")
+        stores.people.allow(self.api, "GetItem", "Query")
+        stores.tickets.allow(self.api, "PutItem")
+        Schedule(self, "EveryMinute", target=self.sweep, every=Duration.minutes(1))

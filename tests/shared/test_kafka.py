@@ -1,0 +1,266 @@
+"""Writing to Kafka and reading from it, through the IAM door of the offline AWS."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from lambdas.shared import kafka
+from lambdas.shared.errors import Unavailable
+from lambdas.shared.kafka import Consumer, Producer, Record
+from tests.offline import create_role, create_stack, eventually, session_keys
+from tests.templates import allow
+from workbench.dryrun.control import Control
+from workbench.dryrun.emulator import Emulator
+
+TEMPLATE = {
+    "Resources": {
+        "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
+        **{
+            f"Subnet{zone.upper()}": {
+                "Type": "AWS::EC2::Subnet",
+                "Properties": {
+                    "VpcId": {"Ref": "Network"},
+                    "CidrBlock": f"10.0.{number}.0/24",
+                    "AvailabilityZone": f"us-east-1{zone}",
+                },
+            }
+            for number, zone in enumerate("ab")
+        },
+        "Cluster": {
+            "Type": "AWS::MSK::Cluster",
+            "Properties": {
+                "ClusterName": "backbone",
+                "KafkaVersion": "3.9.x",
+                "NumberOfBrokerNodes": 2,
+                "BrokerNodeGroupInfo": {
+                    "InstanceType": "kafka.m7g.large",
+                    "ClientSubnets": [{"Ref": "SubnetA"}, {"Ref": "SubnetB"}],
+                },
+                "ClientAuthentication": {"Sasl": {"Iam": {"Enabled": True}}},
+            },
+        },
+        **{
+            name.capitalize(): {
+                "Type": "AWS::MSK::Topic",
+                "Properties": {
+                    "ClusterArn": {"Ref": "Cluster"},
+                    "TopicName": name,
+                    "PartitionCount": 4,
+                    "ReplicationFactor": 2,
+                },
+            }
+            for name in ("ordered", "slow", "shared", "resumed", "outage")
+        },
+    },
+    "Outputs": {"Cluster": {"Value": {"Ref": "Cluster"}}},
+}
+ACTIONS = (
+    "Connect",
+    "DescribeTopic",
+    "WriteData",
+    "WriteDataIdempotently",
+    "ReadData",
+    "DescribeGroup",
+    "AlterGroup",
+)
+
+
+@pytest.fixture(scope="module")
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    with Emulator(tmp_path_factory.mktemp("aws")) as running:
+        running.wait_until_ready()
+        yield running
+
+
+@pytest.fixture(scope="module")
+def cluster(emulator: Emulator) -> Iterator[str]:
+    """A cluster; the process's own credentials are those of a role that may read and write there."""
+    arn = create_stack(emulator.endpoint, "backbone", TEMPLATE)["Cluster"]
+    resources = [arn, *(arn.replace(":cluster/", f":{kind}/") + "/*" for kind in ("topic", "group"))]
+    role = create_role(
+        emulator.endpoint,
+        "member",
+        allow([f"kafka-cluster:{each}" for each in ACTIONS], Resource=resources),
+        allow("kafka:GetBootstrapBrokers", Resource="*"),
+    )
+    keys = session_keys(emulator.endpoint, role)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AWS_ACCESS_KEY_ID", keys.access_key)
+        patch.setenv("AWS_SECRET_ACCESS_KEY", keys.secret_key)
+        patch.setenv("AWS_SESSION_TOKEN", str(keys.token))
+        patch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        patch.setenv("AWS_ENDPOINT_URL", emulator.endpoint.url)
+        patch.setenv("AWS_CA_BUNDLE", str(emulator.endpoint.ca_bundle))
+        patch.delenv("AWS_PROFILE", raising=False)
+        yield arn
+
+
+@pytest.fixture(scope="module")
+def producer(cluster: str) -> Producer:
+    return Producer(cluster)
+
+
+def wave(name: str, count: int) -> list[tuple[str, bytes]]:
+    return [(f"chat-{number % 5}", f"{name}-{number}".encode()) for number in range(count)]
+
+
+def read(consumer: Consumer, count: int, *, commit: bool = True) -> list[Record]:
+    found: list[Record] = []
+
+    def enough() -> bool:
+        batch = consumer.poll(100, 0.1)
+        found.extend(batch)
+        if batch and commit:
+            consumer.commit(*batch)
+        return len(found) >= count
+
+    eventually(enough, f"{count} records")
+    return found
+
+
+def values(records: list[Record], key: str) -> list[bytes]:
+    return [each.value for each in records if each.key == key.encode()]
+
+
+def test_what_was_acknowledged_is_read_in_the_order_of_its_key(cluster: str, producer: Producer) -> None:
+    producer.send_all("ordered", wave("first", 200), within_s=10)
+    producer.send_all("ordered", wave("second", 100), within_s=10)
+    with closing(Consumer(cluster, "ordered", ["ordered"])) as consumer:
+        found = read(consumer, 300)
+    for key in {key for key, _ in wave("any", 5)}:
+        sent = [value for name, value in wave("first", 200) + wave("second", 100) if name == key]
+        assert values(found, key) == sent
+
+
+def test_a_member_that_ends_without_a_commit_leaves_its_records_to_the_next(
+    cluster: str, producer: Producer
+) -> None:
+    producer.send_all("resumed", wave("any", 50), within_s=10)
+    with closing(Consumer(cluster, "resumed", ["resumed"])) as consumer:
+        found = read(consumer, 50, commit=False)
+        done = [each for each in found if each.offset < 3]
+        assert consumer.commit(*done)
+    with closing(Consumer(cluster, "resumed", ["resumed"])) as consumer:
+        again = read(consumer, 50 - len(done))
+    assert sorted(each.value for each in again) == sorted(
+        {each.value for each in found} - {e.value for e in done}
+    )
+
+
+def test_a_commit_never_goes_back(cluster: str, producer: Producer) -> None:
+    producer.send_all("resumed", wave("more", 10), within_s=10)
+    with closing(Consumer(cluster, "forward", ["resumed"])) as consumer:
+        found = read(consumer, 10, commit=True)
+        consumer.commit(*[each for each in found if each.offset == 0])
+    with closing(Consumer(cluster, "forward", ["resumed"])) as consumer:
+        eventually(
+            consumer.assigned,
+            "its partitions",
+            holds=lambda them: len(them) == 4 or not consumer.poll(9, 0.1),
+        )
+        assert not {(each.partition, each.offset) for each in consumer.poll(100, 0.5)} & {
+            (each.partition, each.offset) for each in found
+        }
+
+
+def test_work_that_takes_long_keeps_its_partitions(
+    cluster: str, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The library's own bound is set below the work's time: without the keeper the member would be out."""
+    monkeypatch.setattr(kafka, "SLOW_WORK_S", 0.3)
+    monkeypatch.setattr(kafka, "_POLL_INTERVAL_MS", 1_500)
+    producer.send_all("slow", wave("any", 5), within_s=10)
+    with closing(Consumer(cluster, "slow", ["slow"], session_s=1.5)) as consumer:
+        found = read(consumer, 5, commit=False)
+        ours = consumer.assigned()
+        began = time.monotonic()
+        producer.send_all("slow", wave("meanwhile", 5), within_s=10)
+        eventually(lambda: time.monotonic() - began > 4, "the work to end")
+        assert consumer.assigned() == ours
+        assert consumer.commit(*found)
+        assert sorted(each.value for each in read(consumer, 5)) == sorted(
+            value for _, value in wave("meanwhile", 5)
+        )
+
+
+MEMBER = """
+import sys
+from lambdas.shared.kafka import Consumer
+consumer = Consumer(sys.argv[1], "shared", ["shared"], session_s=1.5)
+while True:
+    for record in consumer.poll(10, 0.1):
+        print(record.value.decode(), flush=True)
+"""
+
+
+def test_a_member_that_is_killed_before_it_commits_loses_nothing(cluster: str, producer: Producer) -> None:
+    with closing(Consumer(cluster, "shared", ["shared"], session_s=1.5)) as consumer:
+        eventually(lambda: consumer.poll(1, 0.1) or len(consumer.assigned()) == 4, "all partitions")
+        other = subprocess.Popen(
+            [sys.executable, "-c", MEMBER, cluster], stdout=subprocess.PIPE, env=os.environ
+        )
+        with other:
+            try:
+                eventually(lambda: consumer.poll(1, 0.1) or len(consumer.assigned()) == 2, "its share")
+                producer.send_all("shared", wave("any", 60), within_s=10)
+                assert other.stdout is not None
+                assert other.stdout.readline().startswith(b"any-"), "it has read, and committed nothing"
+            finally:
+                other.kill()
+        found = {each.value for each in read(consumer, 60)}
+    assert found == {value for _, value in wave("any", 60)}
+
+
+def test_a_record_of_a_partition_that_went_to_another_is_not_committed(
+    cluster: str, producer: Producer
+) -> None:
+    producer.send_all("shared", wave("late", 40), within_s=10)
+    with closing(Consumer(cluster, "handing-over", ["shared"], session_s=1.5)) as first:
+        found = read(first, 40, commit=False)
+        with closing(Consumer(cluster, "handing-over", ["shared"], session_s=1.5)) as second:
+
+            def shared() -> bool:
+                assert not first.poll(1, 0.05)
+                second.poll(1, 0.05)
+                return len(first.assigned()) == len(second.assigned()) == 2
+
+            eventually(shared, "shares")
+            lost = [each for each in found if (each.topic, each.partition) not in first.assigned()]
+            assert lost
+            assert not first.commit(*lost)
+
+
+def test_without_enough_replicas_a_producer_says_so_in_time_and_goes_on_afterwards(
+    cluster: str, producer: Producer, emulator: Emulator
+) -> None:
+    with closing(Control(emulator.endpoint)) as control:
+        producer.send_all("outage", wave("before", 5), within_s=10)
+        for broker in (1, 2):
+            control.call("kafka/stop_broker", name="backbone", broker=broker)
+        began = time.monotonic()
+        with pytest.raises(Unavailable):
+            producer.send_all("outage", wave("during", 5), within_s=1)
+        assert time.monotonic() - began < 4
+        for broker in (1, 2):
+            control.call("kafka/start_broker", name="backbone", broker=broker)
+    producer.send_all("outage", wave("after", 5), within_s=10)
+    with closing(Consumer(cluster, "outage", ["outage"])) as consumer:
+        found = read(consumer, 10)
+    assert {each.value for each in found} == {
+        value for name in ("before", "after") for _, value in wave(name, 5)
+    }
+
+
+def test_importing_it_loads_no_library() -> None:
+    program = (
+        "import sys, lambdas.shared.kafka;"
+        "assert not {'botocore', 'boto3', 'confluent_kafka', 'aws_msk_iam_sasl_signer'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

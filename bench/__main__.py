@@ -23,6 +23,7 @@ from bench import (
     emulator,
     foundations,
     kafka_bridge,
+    messaging,
     real_input,
     redirects,
     report,
@@ -48,6 +49,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "foundations": foundations.run,
     "call-faults": call_faults.run,
     "kafka-bridge": kafka_bridge.run,
+    "messaging": messaging.run,
 }
 ALL = {**BENCHMARKS, "setup": setup.run}
 

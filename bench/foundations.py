@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import Any
 
 from bench.dry_run import played, shadow
@@ -42,7 +43,7 @@ def run(bench: Bench) -> Table:
     rows += _steps(report)
     with offline(bench, BLUEPRINT) as system:
         _wait_until_it_serves(system)
-        memory = _memory(system.emulator.pid)
+        memory = weighed(system.emulator.pid, goal=MEMORY_GOAL)
     notes = (
         "One run each; whole processes, so that importing and starting count as well.",
         "Memory: a page that several processes share counts once, a part of it for each."
@@ -79,30 +80,31 @@ def _wait_until_it_serves(system: Offline) -> None:
         raise ProbeFailed(f"{BLUEPRINT} was deployed and does not serve: {problem}") from None
 
 
-def _memory(pid: int) -> list[Row]:
-    """The memory of the offline AWS and of everything that it started, engine by engine."""
+def weighed(pid: int, kinds: Mapping[str, str] = KINDS, *, goal: float | None = None) -> list[Row]:
+    """The memory of the offline AWS and of everything that it started, engine by engine; no rows without a /proc."""
     own = proportional_mb(pid)
     if own is None:
         return []
     engines: dict[str, list[float]] = defaultdict(list)
     for child in children(pid):
-        engines[kind_of(command(child))].append(family_mb(child) or 0.0)
+        engines[kind_of(command(child), kinds)].append(family_mb(child) or 0.0)
     whole = own + sum(sum(each) for each in engines.values())
     rows = [
-        Row("memory while it stands", whole, "MB", goal=MEMORY_GOAL),
+        Row("memory while it stands", whole, "MB", goal=goal),
         compared("· the offline AWS itself", own, "MB", whole, "all"),
     ]
-    for kind in (*KINDS.values(), OTHER):
+    for kind in (*kinds.values(), OTHER):
         if weights := engines[kind]:
             label = kind if len(weights) == 1 else f"{kind} ({len(weights)})"
             rows.append(compared(f"· {label}", sum(weights), "MB", whole, "all"))
-    rows.append(Row(f"· the largest of the {KINDS['node']}", max(engines[KINDS["node"]], default=0.0), "MB"))
+            if kind == KINDS["node"]:
+                rows.append(Row(f"· the largest of the {kind}", max(weights), "MB"))
     return rows
 
 
-def kind_of(command_line: str) -> str:
-    """Which of `KINDS` the process of this command line is."""
-    for program, kind in KINDS.items():
+def kind_of(command_line: str, kinds: Mapping[str, str] = KINDS) -> str:
+    """Which of `kinds` the process of this command line is."""
+    for program, kind in kinds.items():
         if re.search(rf"(?:^|[/.]){re.escape(program)}(?=[\s:]|$)", command_line):
             return kind
     return OTHER

@@ -34,6 +34,7 @@ MAY_KNOW = {
         "workbench.workload",
         "workbench.dryrun.world",
         "workbench.dryrun.http",
+        "workbench.dryrun.sockets",
     },
     "workbench.review": {"workbench.review", "workbench.assembly", "workbench.errors", "workbench.workload"},
     "workbench.diagram": {"workbench.assembly", "workbench.review"},

@@ -7,12 +7,10 @@ import hashlib
 from aws_cdk import Aws, Duration
 from constructs import Construct
 
-from patterns.blueprint_stack import BlueprintStack
 from patterns.deployment_step import DeploymentStep
 from patterns.network import Network
 from patterns.postgres import Postgres
 from patterns.python_function import ROOT, PythonFunction
-from patterns.python_libraries import PythonLibraries
 
 
 class DatabaseSchema(DeploymentStep):
@@ -47,8 +45,8 @@ class DatabaseSchema(DeploymentStep):
             },
             timeout=timeout or Duration.minutes(14),
             network=network,
+            libraries=True,
         )
-        self.worker.function.add_layers(PythonLibraries.of(BlueprintStack.around(self)))
         self.after(database.allow(self.worker))
         self.resource.node.add_dependency(database)
 

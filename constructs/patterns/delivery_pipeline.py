@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from patterns.blueprint_stack import BlueprintStack
 from patterns.bucket import Bucket
 from patterns.traffic import BucketTraffic, declare
 from workbench.blueprint import Stage
+from workbench.errors import Misuse
 from workbench.workload import NEVER, SECONDS_PER_MONTH, Figure, Rate, gigabytes, total
 
 QUALIFIER = "hnb659fds"  # of the CDK's own roles, unless an account was bootstrapped with another
@@ -74,14 +76,15 @@ class Program:
 class DeliveryPipeline(Construct):
     """Source → test → build → sandbox → approval → production, each from what the one before made.
 
-    A push to `branch` of `repository` ("owner/name") starts it, over a connection that somebody confirms once in the
-    console. Both stages are synthesized once, after the tests, and what was synthesized is what is deployed. One
-    stage deploys the sandbox, plays the scenario against it by what `operations` allow, and destroys it: a stage has
-    one execution at a time, so that no newer one changes the sandbox under a play. A sandbox that failed stays for
-    whoever looks for the reason, till the next run goes on from it. With `keeps_sandbox` it always stays: that costs
-    more than making it anew, unless runs are many, and tries no first deployment. Nothing goes on without a person's
-    word, for which there is `approved_within`; till then the stage is taken, and of newer commits the last waits
-    before it. In production functions with a canary (`PythonFunction`) shift over, and go back on an alarm.
+    A push to `branch` of `repository` ("owner/name", else `Misuse`) starts it, over a connection that somebody
+    confirms once in the console. Both stages are synthesized once, after the tests, and what was synthesized is what
+    is deployed. One stage deploys the sandbox, plays the scenario against it by what `operations` allow, and destroys
+    it: a stage has one execution at a time, so that no newer one changes the sandbox under a play. A sandbox that
+    failed stays for whoever looks for the reason, till the next run goes on from it. With `keeps_sandbox` it always
+    stays: that costs more than making it anew, unless runs are many, and never tries a first deployment. Nothing
+    goes on without a person's word, for which there is `approved_within`; till then the stage is taken, and of newer
+    commits the last waits before it. In production functions with a canary (`PythonFunction`) shift over, and go
+    back on an alarm.
 
     The image of `program` is built once, under the commit's id as its tag, and pushed to the repository of the
     stack (`ImageRepository`) while the stack is deployed, for it is there long before what pulls from it.
@@ -136,7 +139,7 @@ class DeliveryPipeline(Construct):
         ]
         pushed = self._push if program else _nothing
         stages = [
-            _stage("Source", _source(self.connection.attr_connection_arn, repository, branch)),
+            _stage("Source", _source(self.connection.attr_connection_arn, _checked(repository), branch)),
             _stage("Test", self._build("Test", ["make test"], machine="MEDIUM")),
             _stage(
                 "Build",
@@ -400,6 +403,12 @@ def _short(name: str) -> str:
         return name
     mark = hashlib.sha256(name.encode()).hexdigest()[:6]
     return f"{name[: LONGEST_NAME - len(mark) - 1]}-{mark}"
+
+
+def _checked(repository: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", repository):
+        raise Misuse(f"a repository is owner/name, as at the end of its address; got {repository!r}")
+    return repository
 
 
 def _nothing(_stage: Stage) -> list[codepipeline.CfnPipeline.ActionDeclarationProperty]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lambdas.messaging_platform import keys
-from lambdas.shared.errors import NotFound
+from lambdas.shared.errors import Conflict, NotFound
 from lambdas.shared.sdk import bounded, bounded_client, code_of
 
 if TYPE_CHECKING:
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 LastSeen = Literal["everyone", "contacts", "nobody"]
 
-# The conditions that keep a connection's end from ending the next one, and strangers' devices from being made up.
+# The conditions that keep strangers' devices from being made up, a connection that comes late from taking the place of
+# a newer one, and a connection's end from ending the next one.
 IF_REGISTERED = "attribute_exists(entry)"
+IF_NONE_IS_NEWER = "(attribute_not_exists(connected_at) OR connected_at <= :at)"
 IF_STILL_THIS = "#connection = :connection"
 
 
@@ -101,7 +103,8 @@ class People:
     def connect(self, user: str, device: str, connection: str, gateway: str, at: int) -> Connection | None:
         """Note a device's new connection, made `at` (epoch ms); return the one that it takes the place of.
 
-        Raises `NotFound` for a device that is not registered.
+        Again is the same. Raises `NotFound` for a device that is not registered, `Conflict` where a newer connection
+        is noted: this one was overtaken.
         """
         from botocore.exceptions import ClientError
 
@@ -111,7 +114,7 @@ class People:
                     TableName=self._table,
                     Key=_key(user, keys.device(device)),
                     UpdateExpression="SET #connection = :connection, gateway = :gateway, connected_at = :at",
-                    ConditionExpression=IF_REGISTERED,
+                    ConditionExpression=f"{IF_REGISTERED} AND {IF_NONE_IS_NEWER}",
                     ExpressionAttributeNames={"#connection": "connection"},
                     ExpressionAttributeValues={
                         ":connection": {"S": connection},
@@ -119,10 +122,13 @@ class People:
                         ":at": {"N": str(at)},
                     },
                     ReturnValues="UPDATED_OLD",
+                    ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 ).get("Attributes", {})
         except ClientError as error:
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
+            if cast("dict[str, Any]", error.response).get("Item"):
+                raise Conflict("this device has a newer connection") from None
             raise NotFound("you have no such device") from None
         # Asked again by the SDK, whose first answer was lost, it finds itself.
         if "connection" not in old or old["connection"]["S"] == connection:

@@ -22,6 +22,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import quote, urlsplit
 
+from lambdas.shared.sdk import bounded_client
+
 if TYPE_CHECKING:
     import urllib3
     from botocore.awsrequest import AWSPreparedRequest
@@ -159,18 +161,13 @@ class Sockets:
 
     @cached_property
     def _only_api(self) -> Any:
-        from botocore.config import Config
-        from botocore.session import get_session
-
-        client = get_session().create_client(
+        client: Any = bounded_client(
             "apigatewaymanagementapi",
+            CONNECT_S,
+            READ_S,
+            attempts=1,  # tries are counted here
+            connections=self._connections,
             endpoint_url=self._management_url,
-            config=Config(
-                connect_timeout=CONNECT_S,
-                read_timeout=READ_S,
-                retries={"mode": "standard", "total_max_attempts": 1},  # tries are counted here
-                max_pool_connections=self._connections,
-            ),
         )
         if elsewhere := os.environ.get("AWS_ENDPOINT_URL"):
             client.meta.events.register("before-send.apigatewaymanagementapi", _sent_to(elsewhere))

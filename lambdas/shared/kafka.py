@@ -57,6 +57,19 @@ class Producer:
         self._made: Any = None
         self._known: set[str] = set()
 
+    def prepare(self, topic: str, within_s: float) -> None:
+        """Connect, so that the first to send need not: brokers asked of AWS, TLS, a token, the topic's leaders.
+
+        Raises `Unavailable`; whoever sends tries it again.
+        """
+        from confluent_kafka import KafkaException
+
+        try:
+            self._producer(topic, within_s)
+        except KafkaException as problem:
+            self._give_up()
+            raise Unavailable("Kafka does not answer; try again") from problem
+
     def send_all(self, topic: str, messages: Sequence[tuple[str, bytes]], within_s: float) -> None:
         """Write all of `messages` (key, value), each key's in this order, in `within_s` seconds at most.
 

@@ -4,6 +4,7 @@
     with bounded():
         client.get_item(...)               # what the SDK gave up on is `Unavailable`
     failed = transact(client, items)       # the places whose condition failed; empty: all of it is written
+    text = secret_of(arn)
 
 Importing this imports nothing of the SDK: a cold start pays for that where it first calls AWS, and only then.
 """
@@ -28,31 +29,49 @@ _THROTTLED = frozenset(
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "ThrottlingException",
+        "TransactionConflictException",  # a transaction holds the item: the call is soon worth making again
         "TransactionInProgressException",
     }
 )
 _CONTENDED = frozenset({"TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"})
 
 
-def bounded_client(service: str, connect_s: float = 0.5, read_s: float = 1.0, attempts: int = 3) -> object:
-    """A client of `service` whose calls end, retries included, well before API Gateway's 30 seconds do."""
+def bounded_client(
+    service: str,
+    connect_s: float = 0.5,
+    read_s: float = 1.0,
+    attempts: int = 3,
+    *,
+    connections: int = 10,
+    endpoint_url: str | None = None,
+    **more: Any,
+) -> object:
+    """A client of `service` whose calls end, retries included, well before API Gateway's 30 seconds do.
+
+    `connections` is how many threads may call at once: a further one makes a connection, and TLS with it, for its call
+    alone. `endpoint_url` is for a service that each has an address of its own for; `more` is botocore's `Config`'s.
+    """
     # botocore alone: boto3 adds resources that nothing here uses, and their loading to every cold start.
     from botocore.config import Config
     from botocore.session import get_session
 
     return get_session().create_client(
         service,
+        endpoint_url=endpoint_url,
         config=Config(
             connect_timeout=connect_s,
             read_timeout=read_s,
             retries={"mode": "standard", "total_max_attempts": attempts},
+            max_pool_connections=connections,
+            tcp_keepalive=True,  # what waits for its next call is not dropped by the network in between
+            **more,
         ),
     )
 
 
 @contextmanager
 def bounded() -> Iterator[None]:
-    """Turn what the SDK gave up on (throttling, time-outs, the service's own errors) into `Unavailable`.
+    """Turn what the SDK gave up on (throttling, conflicts, time-outs, the service's errors) into `Unavailable`.
 
     Any other failure of a call, a failed condition included, is raised as it is.
     """
@@ -107,6 +126,15 @@ def transact(
         else:
             return set()
     raise Unavailable("too many writers at once; try again")
+
+
+def secret_of(arn: str) -> str:
+    """The text of a secret, "" of none. Raises `Unavailable`."""
+    if not arn:
+        return ""
+    client: Any = bounded_client("secretsmanager")
+    with bounded():
+        return str(client.get_secret_value(SecretId=arn)["SecretString"])
 
 
 def code_of(error: ClientError) -> str:

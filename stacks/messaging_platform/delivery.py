@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-
 from aws_cdk import App, Aws, CfnOutput
 
 from patterns.blueprint_stack import BlueprintStack
 from patterns.delivery_pipeline import BUILDS, IMAGE_BUILDS, DeliveryPipeline, Operation, Program
 from stacks.messaging_platform.workload import TRANSPORT
 from workbench.blueprint import Stage
-from workbench.errors import Misuse
 from workbench.workload import Load
 
 SYSTEM = "messaging_platform"
@@ -81,7 +78,7 @@ class Delivery(BlueprintStack):
             self,
             "Delivery",
             system=SYSTEM,
-            repository=repository_named(self.node.try_get_context("repository") or NOBODYS),
+            repository=str(self.node.try_get_context("repository") or NOBODYS),
             users=load.users,
             program=Program(f"services/{SYSTEM}/Dockerfile"),
             operations=OPERATIONS,
@@ -98,10 +95,3 @@ class Delivery(BlueprintStack):
             "NoticesTopicArn": delivery.notices.topic_arn,
         }.items():
             CfnOutput(self, name, value=value)
-
-
-def repository_named(value: object) -> str:
-    """`value` as "owner/name". Raises `Misuse` when it is not."""
-    if not re.fullmatch(r"[A-Za-z0-9._-]+/[A-Za-z0-9._-]+", str(value)):
-        raise Misuse(f"repository is owner/name, as in a repository's address; got {value!r}")
-    return str(value)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from aws_cdk import Aws, Duration
 from constructs import Construct
 
+from lambdas.messaging_platform.keys import BY_USER
 from lambdas.messaging_platform.settings import DirectorySettings
-from patterns.deployment_step import DeploymentStep
+from patterns.database_schema import DatabaseSchema
 from patterns.network import Network
 from patterns.python_function import PythonFunction
 from patterns.schedule import Schedule
@@ -17,7 +18,7 @@ HANDLERS = "lambdas.messaging_platform.directory"
 
 
 class Directory(Construct):
-    """Attributes: `api`, `sweep` (every minute it applies what a crash has left)."""
+    """Attributes: `api`, `sweep` (every minute it applies what a crash has left), `schedule`."""
 
     def __init__(
         self,
@@ -31,23 +32,9 @@ class Directory(Construct):
     ) -> None:
         super().__init__(scope, id)
         database = stores.database
-        schema = DeploymentStep(
-            self,
-            "Schema",
-            handler=f"{HANDLERS}.schema.handler",
-            properties={
-                "Host": database.endpoint,
-                "Port": str(database.port),
-                "Database": database.database_name,
-                "User": database.user,
-                "Region": Aws.REGION,
-            },
-            network=network,
-            timeout=Duration.minutes(15),
-            libraries=True,
+        schema = DatabaseSchema(
+            self, "Schema", handler=f"{HANDLERS}.schema.handler", database=database, network=network
         )
-        schema.after(database.allow(schema.worker))
-        schema.resource.node.add_dependency(database)  # the proxy's target, too
         environment = DirectorySettings(
             aws_region=Aws.REGION,
             database_host=database.endpoint,
@@ -76,11 +63,12 @@ class Directory(Construct):
             for name, seconds, calls in (("api", 28, traffic.directory), ("sweep", 50, traffic.sweep))
         )
         for function in (self.api, self.sweep):
+            schema.before(function)
             database.allow(function)
-            stores.people.allow(function, "DeleteItem", "PutItem", "UpdateItem")
-            stores.chats.allow(function, "GetItem", "PutItem", "UpdateItem", "BatchWriteItem")
+            stores.people.allow(function, "DeleteItem", "GetItem", "PutItem", "UpdateItem")
+            stores.chats.allow(function, "GetItem", "PutItem", "UpdateItem")
+            stores.chats.allow_on_index(function, BY_USER, "Query")
             stores.messages.allow(function, "PutItem")
             stores.sent.allow(function, "GetItem", "PutItem")
-        stores.people.allow(self.api, "GetItem", "Query")
         stores.tickets.allow(self.api, "PutItem")
-        Schedule(self, "EveryMinute", target=self.sweep, every=Duration.minutes(1))
+        self.schedule = Schedule(self, "EveryMinute", target=self.sweep, every=Duration.minutes(1))

@@ -20,7 +20,14 @@ class Messaging(Construct):
     """Attributes: `authorize` (tickets), `socket` and `api` (the same actions by two ways in), `relay`."""
 
     def __init__(
-        self, scope: Construct, id: str, *, network: Network, stores: Stores, traffic: Traffic
+        self,
+        scope: Construct,
+        id: str,
+        *,
+        network: Network,
+        stores: Stores,
+        messages_a_minute: int,
+        traffic: Traffic,
     ) -> None:
         super().__init__(scope, id)
         self.authorize = PythonFunction(
@@ -40,6 +47,7 @@ class Messaging(Construct):
             inboxes_table=stores.inboxes.table_name,
             media_table=stores.media.table_name,
             limits_table=stores.limits.table_name,
+            messages_a_minute=messages_a_minute,
         ).as_environment()
         self.socket = PythonFunction(
             self,
@@ -60,6 +68,7 @@ class Messaging(Construct):
         for function in (self.socket, self.api):
             allow_acting(stores, function)
         stores.chats.allow_on_index(self.api, BY_USER, "Query")
+        stores.chats.allow(self.api, "BatchGetItem")
 
         self.relay = PythonFunction(
             self,

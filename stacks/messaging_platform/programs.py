@@ -84,7 +84,7 @@ class Programs(Construct):
         stores.cache.allow(self.fan_out)
         stores.messages.allow(self.fan_out, "Query")
         stores.chats.allow(self.fan_out, "Query")
-        stores.people.allow(self.fan_out, "BatchGetItem", "Query", "UpdateItem")
+        stores.people.allow(self.fan_out, "BatchGetItem", "GetItem", "Query", "UpdateItem")
         stores.presence.allow(self.fan_out, "BatchGetItem")
         stores.inboxes.allow(self.fan_out, "BatchWriteItem")
         notifications.queue.allow_sending(self.fan_out)

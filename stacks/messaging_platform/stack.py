@@ -35,13 +35,21 @@ class MessagingPlatform(BlueprintStack):
         image_tag = str(self.node.try_get_context("image_tag") or "v1")
         # A sandbox notices soon who is gone, for those who try it out; each heartbeat is paid, so production waits.
         alive_seconds, grace_seconds = (150, 15) if self.is_production else (10, 3)
+        messages_a_minute = 60 if self.is_production else 120  # a script is quicker than a thumb
 
         # The ground, and what is kept.
         network = Network(self, "Network", traffic=traffic.network)
         stores = Stores(self, "Stores", network=network, traffic=traffic)
 
         # The services.
-        messaging = Messaging(self, "Messaging", network=network, stores=stores, traffic=traffic)
+        messaging = Messaging(
+            self,
+            "Messaging",
+            network=network,
+            stores=stores,
+            messages_a_minute=messages_a_minute,
+            traffic=traffic,
+        )
         media = Media(
             self,
             "Media",
@@ -106,7 +114,9 @@ class MessagingPlatform(BlueprintStack):
             image_tag=image_tag,
         )
         if fleet:
-            fleet.run(programs, stores=stores, alive_seconds=alive_seconds)
+            fleet.run(
+                programs, stores=stores, alive_seconds=alive_seconds, messages_a_minute=messages_a_minute
+            )
         else:
             sockets.allow_managing(presence.function, "DELETE")
             sockets.allow_managing(programs.fan_out, "POST", "DELETE")
@@ -132,6 +142,7 @@ class MessagingPlatform(BlueprintStack):
         operations.watch_queue(notifications.queue, oldest=Duration.minutes(10))
         operations.watch_queue(media.queue, oldest=Duration.minutes(30))
         operations.watch_dead_letters(stores.parked)
+        operations.watch_dead_letters(directory.schedule.dead_letters)
         operations.watch_database(stores.database)
         operations.watch_kafka(stores.kafka)
         for table in (stores.messages, stores.chats, stores.inboxes):
@@ -155,7 +166,7 @@ class MessagingPlatform(BlueprintStack):
             "PushQueueUrl": notifications.queue.queue.queue_url,
             "ParkedPushesUrl": notifications.queue.dead_letters.queue_url,
             "ParkedRecordsUrl": stores.parked.queue_url,
-            "FanOutRole": programs.fan_out.role.role_name,
+            "FanOutDeployment": programs.fan_out.deployment,
             "KafkaName": stores.kafka.name,
             "RepositoryUri": programs.images.repository_uri,
         }.items():

@@ -90,7 +90,7 @@ class GatewayFleet(Construct):
         )
         self.url = f"wss://{host}"
 
-    def run(self, programs: Programs, *, stores: Stores, alive_seconds: int) -> None:
+    def run(self, programs: Programs, *, stores: Stores, alive_seconds: int, messages_a_minute: int) -> None:
         """Run the gateways, each under the grants of the functions that they stand for."""
         gateway = programs.workers.run(
             "gateway",
@@ -113,6 +113,7 @@ class GatewayFleet(Construct):
                 gateway_secret_arn=self.secret.secret_arn,
                 origin_secret_arn=self.balancer.secret.secret_arn,
                 alive_seconds=alive_seconds,
+                messages_a_minute=messages_a_minute,
             ).as_environment(),
             pods=self._traffic.gateway_pods,
             fewest=2,

@@ -122,8 +122,8 @@ WORKLOAD = Workload(
         "gateway_frames_per_pod": Quantity("800", "frames/s"),
         "partitions": Quantity("48", "partitions", "of the three topics"),
         "connections_to_database": Quantity("0.02", "connections/directory request/s"),
-        # Delivering it, with `-c delivery=pipeline`. Guesses but for the tests, which take a quarter of an hour on two
-        # cores; brokers, cluster and database take longest to be made, and a canary five minutes.
+        # Delivering it, with `-c delivery=pipeline`. Guesses, but for the tests, which take that long on two cores;
+        # brokers, cluster and database take longest to be made, and a canary five minutes.
         "deliveries": Quantity("40", "runs/month", "twice a working day"),
         "test_minutes": Quantity("15", "minutes/run"),
         "synth_minutes": Quantity("3", "minutes/run"),

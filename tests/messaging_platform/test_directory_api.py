@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -449,5 +451,14 @@ def test_a_large_body_is_read_as_strictly_as_a_small_one(
     assert ground.call("PUT", "/me", "ann", '{"name": "' + "n" * 20_000 + '"}').status == 413
 
 
-def test_who_does_not_exist_in_the_paths_is_not_found(ground: Ground) -> None:
+@pytest.mark.parametrize("module", ["api", "sweep", "schema"])
+def test_importing_a_handler_loads_neither_the_sdk_nor_the_driver(module: str) -> None:
+    program = (
+        f"import sys, lambdas.messaging_platform.directory.{module};"
+        "assert not {'boto3', 'botocore.session', 'pg8000'} & set(sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
+
+
+def test_what_is_not_in_the_paths_is_not_found(ground: Ground) -> None:
     assert ground.get("/nothing", "ann").status == 404

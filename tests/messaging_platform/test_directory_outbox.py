@@ -167,6 +167,16 @@ def test_a_request_that_comes_again_finishes_what_the_first_one_left(ground: Gro
     assert ("ann", keys.blocked("bob")) in ground.items(ground.tables.people_table)
 
 
+def test_a_request_applies_first_what_an_earlier_one_of_the_same_has_left(ground: Ground) -> None:
+    ground.people("ann", "bob")
+    with pytest.raises(Crash):
+        logic.put_contact("ann", "bob", ground.directory(Faulty(ground.dynamodb, 1, after=False)))
+    assert ground.put("/blocks/bob", "ann").status == 204
+    assert ground.pending() == []
+    there = ground.items(ground.tables.people_table)
+    assert {("ann", keys.contact("bob")), ("ann", keys.blocked("bob"))} <= set(there)
+
+
 def test_what_cannot_be_applied_now_is_not_answered_as_done(
     ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -362,6 +372,7 @@ def test_a_sweep_begins_nothing_that_it_has_no_time_for(ground: Ground) -> None:
         ('user:ann', 2, '{"kind": "contact_added", "other": "bob"}', now() - interval '1 second')"""
     )
     assert logic.sweep(ground.directory(), lambda: logic.SECONDS_PER_CHANGE).applied == 0
+    assert ground.server.query("SELECT attempts FROM outbox") == [["0"]], "nor takes it from others"
     left = iter([99.0, logic.SECONDS_PER_CHANGE, 0.0])
     assert logic.sweep(ground.directory(), lambda: next(left)).applied == 0
     assert ground.pending() == [("user:ann", 2)]

@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 
 from lambdas.messaging_platform import records
 from lambdas.messaging_platform.records import Event
+from lambdas.shared import observability
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.kafka import Record
 from services.messaging_platform.fanout.handling import handler
 from services.messaging_platform.fanout.lanes import Lanes, Place
 from services.messaging_platform.persistence import Persistence, Stopped
-from services.messaging_platform.telemetry import Metrics
+from services.messaging_platform.telemetry import Metrics, count_here
 from tests.messaging_platform.quiet import Nowhere, quiet_log
 
 pytestmark = pytest.mark.fast
@@ -321,3 +322,51 @@ def test_a_record_is_delivered_however_often_it_fails(
     line = json.loads(out.getvalue())
     assert line["Lag"] == [500]
     assert line["_aws"]["CloudWatchMetrics"][0]["Metrics"] == [{"Name": "Lag", "Unit": "Milliseconds"}]
+
+
+# Metrics
+
+
+def test_metrics_are_one_line_of_the_embedded_metric_format_and_nothing_when_there_are_none(
+    out: Nowhere,
+) -> None:
+    metrics = Metrics("fanout", out, clock=lambda: 12.5)
+    metrics.flush()
+    assert out.getvalue() == ""
+    metrics.count("Delivered", 3)
+    metrics.count("Delivered")
+    metrics.count("Pushed", 0)
+    metrics.took("EndToEnd", 40)
+    metrics.took("EndToEnd", -5)  # clocks differ
+    metrics.flush()
+    line = json.loads(out.getvalue())
+    assert (line["service"], line["Delivered"], line["EndToEnd"]) == ("fanout", 4, [40, 0])
+    assert line["_aws"]["Timestamp"] == 12_500
+    [told] = line["_aws"]["CloudWatchMetrics"]
+    assert told["Metrics"] == [
+        {"Name": "Delivered", "Unit": "Count"},
+        {"Name": "EndToEnd", "Unit": "Milliseconds"},
+    ]
+
+
+def test_no_line_of_metrics_has_more_values_than_the_format_allows(out: Nowhere) -> None:
+    metrics = Metrics("fanout", out)
+    for _ in range(250):
+        metrics.took("EndToEnd", 1)
+    metrics.flush()
+    assert [len(json.loads(line)["EndToEnd"]) for line in out.getvalue().splitlines()] == [100, 100, 50]
+
+
+def test_what_handlers_count_is_counted_from_any_thread(
+    out: Nowhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(observability, "metrics", observability.metrics)  # as it was, after this
+    metrics = Metrics("gateway", out)
+    count_here(metrics)
+    threads = [threading.Thread(target=observability.count, args=("CacheAway",)) for _ in range(50)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+    metrics.flush()
+    assert json.loads(out.getvalue())["CacheAway"] == 50

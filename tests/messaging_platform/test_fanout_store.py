@@ -17,7 +17,6 @@ from lambdas.messaging_platform.records import Event
 from lambdas.messaging_platform.settings import FanOutSettings
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.kafka import Record
-from services.messaging_platform.clients import pooled_client
 from services.messaging_platform.fanout.logic import Member
 from services.messaging_platform.fanout.store import Store
 
@@ -71,7 +70,7 @@ class Aws:
         self.store = Store(self.settings, self._client, clock=lambda: NOW_S)
 
     def _client(self, service: str) -> object:
-        client: Any = pooled_client(service, 4)
+        client: Any = bounded_client(service, connections=4)
         client.meta.events.register(
             f"provide-client-params.{service}", lambda params, **_: self.calls.append(params)
         )

@@ -1,7 +1,7 @@
 """Both programs with all that they are wired of: a gateway as a process, fan-out, and an AWS on loopback.
 
-Kafka and the cache are away here: fan-out is handed its records, and presence goes by its table. With both they run on
-the offline AWS, in the system's scenario.
+Kafka and the cache are away here: fan-out is handed its records, and presence goes by its table. With both they run
+on the offline AWS, in the system's scenario.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -66,7 +66,7 @@ class Aws:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.dynamodb: Any = boto3.client("dynamodb", endpoint_url=url)
+        self.dynamodb = cast(Any, boto3.client("dynamodb", endpoint_url=url))
         self.sqs: Any = boto3.client("sqs", endpoint_url=url)
         secrets: Any = boto3.client("secretsmanager", endpoint_url=url)
         for name, attributes in TABLES.items():
@@ -147,13 +147,30 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def status_of(port: int, path: str) -> int:
+    """What a program answers to a probe; 0 where it does not."""
+    try:
+        with urllib3.PoolManager() as http:
+            return http.request("GET", f"http://127.0.0.1:{port}{path}", retries=False, timeout=1).status
+    except urllib3.exceptions.HTTPError:
+        return 0
+
+
 class Program:
     """The gateway as a process of its own."""
 
     def __init__(self, aws: Aws, folder: Path) -> None:
         self.port, self.log = free_port(), folder / "gateway.log"
         settings = GatewaySettings(
-            **{f"{name}_table": name for name in TABLES},
+            messages_table="messages",
+            sent_table="sent",
+            chats_table="chats",
+            people_table="people",
+            inboxes_table="inboxes",
+            tickets_table="tickets",
+            presence_table="presence",
+            media_table="media",
+            limits_table="limits",
             kafka_cluster_arn="arn:aws:kafka:eu-central-1:123456789012:cluster/none/0",
             presence_topic="presence",
             cache_host="127.0.0.1",
@@ -171,17 +188,8 @@ class Program:
                 stdout=out,
                 stderr=subprocess.STDOUT,
             )
-        eventually(lambda: self.process.poll() is not None or self.health() == 200)
+        eventually(lambda: self.process.poll() is not None or status_of(self.port, "/health") == 200)
         assert self.process.poll() is None, self.log.read_text()
-
-    def health(self) -> int:
-        try:
-            with urllib3.PoolManager() as http:
-                return http.request(
-                    "GET", f"http://127.0.0.1:{self.port}/health", retries=False, timeout=1
-                ).status
-        except urllib3.exceptions.HTTPError:
-            return 0
 
     def client(self, aws: Aws, user: str) -> ClientConnection:
         return connect(
@@ -232,13 +240,13 @@ class Handed:
         """Nothing."""
 
 
-@pytest.fixture
-def handed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handed]:
-    """Fan-out, running; what it is handed it delivers."""
-    made, stopping = Handed(), threading.Event()
-    monkeypatch.setattr(fanout, "Consumer", lambda *_: made)
-    settings = FanOutSettings(
-        **{f"{name}_table": name for name in ("messages", "chats", "people", "inboxes", "presence")},
+def fan_out_settings(aws: Aws) -> FanOutSettings:
+    return FanOutSettings(
+        messages_table="messages",
+        chats_table="chats",
+        people_table="people",
+        inboxes_table="inboxes",
+        presence_table="presence",
         kafka_cluster_arn="arn:aws:kafka:eu-central-1:123456789012:cluster/none/0",
         messages_topic="messages",
         receipts_topic="receipts",
@@ -251,6 +259,14 @@ def handed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handed]:
         gateway_secret_arn=aws.secret,
         grace_seconds=0,
     )
+
+
+@pytest.fixture
+def handed(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handed]:
+    """Fan-out, running; what it is handed it delivers."""
+    made, stopping = Handed(), threading.Event()
+    monkeypatch.setattr(fanout, "Consumer", lambda *_: made)
+    settings = fan_out_settings(aws)
     metrics = Metrics("fanout", Nowhere())
     working = threading.Thread(
         target=fanout.run, args=(settings, [], stopping, quiet_log(), metrics), name="fanout"
@@ -266,8 +282,7 @@ def test_a_message_goes_from_one_client_through_both_programs_to_the_other(
     aws: Aws, program: Program, handed: Handed
 ) -> None:
     with program.client(aws, "ann") as ann, program.client(aws, "bob") as bob:
-        page = {"type": "page", "events": [], "cursor": None}
-        assert asked(bob, action="sync", after=None, limit=10) == page
+        assert asked(bob, action="sync", after=None, limit=10)["events"] == []
         assert aws.device("bob")["gateway"].startswith("http://127.0.0.1:")
         assert asked(bob, action="heartbeat", watch=[]) == {"type": "alive", "users": {}}
         sent = asked(ann, action="send", chat=CHAT, id="i1", body={"text": "hello"})
@@ -315,6 +330,28 @@ def test_a_gateway_that_is_told_to_end_drains_and_ends_well(aws: Aws, program: P
     assert {each.get("message") for each in lines} >= {"serving", "draining", "connection opened", "ended"}
     # Neither a ticket nor a text is ever in a log.
     assert "ticket-of" not in program.log.read_text()
+
+
+def test_fan_out_waits_for_kafka_and_ends_well_when_it_is_told_to(aws: Aws, tmp_path: Path) -> None:
+    port, log = free_port(), tmp_path / "fanout.log"
+    place = {"HOST": "127.0.0.1", "PORT": str(port)}
+    with log.open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.messaging_platform.fanout"],
+            env={**os.environ, **fan_out_settings(aws).as_environment(), **place},
+            cwd=ROOT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        eventually(lambda: status_of(port, "/health") == 200)
+        eventually(lambda: log.read_text().count('"what":"Kafka"') > 1)
+        assert status_of(port, "/ready") == 503
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(WITHIN_S) == 0, log.read_text()
+    finally:
+        process.kill()
+        process.wait()
 
 
 @pytest.mark.parametrize("name", ["fanout", "gateway"])

@@ -183,9 +183,11 @@ def test_more_connections_than_it_holds_are_sent_elsewhere() -> None:
 
 @pytest.mark.parametrize(("user", "code"), [("stranger", 1008), ("unlucky", 1011)])
 def test_a_connection_that_cannot_be_noted_does_not_stay(user: str, code: int, running: Running) -> None:
-    with connect(f"ws://127.0.0.1:{running.port}/?ticket={user}-1") as client:
-        with pytest.raises(ConnectionClosed) as closed:
-            client.recv(WITHIN_S)
+    with (
+        connect(f"ws://127.0.0.1:{running.port}/?ticket={user}-1") as client,
+        pytest.raises(ConnectionClosed) as closed,
+    ):
+        client.recv(WITHIN_S)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == code
     eventually(lambda: len(running.actions.gone) == 1)
@@ -295,7 +297,7 @@ def test_a_peer_that_does_not_answer_pings_is_dead(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_forgetting_that_fails_ends_nothing_else(running: Running) -> None:
-    def fail(_: Socket) -> None:
+    def fail(socket: Socket) -> None:
         raise RuntimeError("refused")
 
     running.actions.disconnect = fail  # type: ignore[method-assign]

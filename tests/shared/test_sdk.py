@@ -25,6 +25,7 @@ def _refused(code: str, status: int = 400, **rest: Any) -> ClientError:
     [
         _refused("ThrottlingException"),
         _refused("ProvisionedThroughputExceededException"),
+        _refused("TransactionConflictException"),
         _refused("InternalServerError", 500),
         EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"),
         ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"),
@@ -44,6 +45,18 @@ def test_a_client_gives_up_before_api_gateway_does(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
     config: Any = bounded_client("dynamodb").meta.config  # type: ignore[attr-defined]
     assert config.retries["total_max_attempts"] * (config.connect_timeout + config.read_timeout) < 29
+
+
+def test_a_client_has_a_connection_for_each_thread_and_leads_where_it_is_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client: Any = bounded_client(
+        "s3", connections=64, endpoint_url="https://there.example", signature_version="s3v4"
+    )
+    config = client.meta.config
+    assert (config.max_pool_connections, config.signature_version) == (64, "s3v4")
+    assert client.meta.endpoint_url == "https://there.example"
 
 
 class Contended:

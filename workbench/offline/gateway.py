@@ -52,6 +52,13 @@ _EXECUTE_API_NAME = re.compile(
     r"^([a-f0-9]{8})\.execute-api\.(?:[a-z0-9-]+\.amazonaws\.com|localhost)(?::\d+)?$"
 )
 POLL_SECONDS = 0.1
+# Batches are asked for as what they are batches of: "Actions, resources, and condition keys for Amazon SQS", and SNS.
+_ASKED_FOR = {
+    "sqs:SendMessageBatch": "sqs:SendMessage",
+    "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibilityBatch": "sqs:ChangeMessageVisibility",
+    "sns:PublishBatch": "sns:Publish",
+}
 OWN_HEALTH = "/_ministack/health"
 _evaluated: contextvars.ContextVar[Any] = contextvars.ContextVar("evaluated", default=None)
 
@@ -64,9 +71,9 @@ def record_iam_decisions() -> None:
         _evaluated.set(context)
         return evaluate(context, *policies)
 
-    def enforce_and_record(*args: Any, **kwargs: Any) -> Any:
+    def enforce_and_record(access_key: Any, action: str, *args: Any, **kwargs: Any) -> Any:
         _evaluated.set(None)
-        refusal = enforce(*args, **kwargs)
+        refusal = enforce(access_key, _ASKED_FOR.get(action, action), *args, **kwargs)
         context = _evaluated.get()
         if context is not None:
             write_down(context.principal_arn, context.action, context.resource_arn, allowed=refusal is None)

@@ -76,7 +76,7 @@ class Store:
                 **values,
             )
             before = session.run(
-                f"SELECT {names} FROM accounts WHERE user_id = :user FOR UPDATE",  # noqa: S608
+                f"SELECT {names} FROM accounts WHERE user_id = :user FOR NO KEY UPDATE",  # noqa: S608
                 user=account.user,
             )[0]
             aggregate = user_aggregate(account.user)

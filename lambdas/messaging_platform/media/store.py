@@ -48,18 +48,13 @@ def s3_client() -> object:
     Left alone, botocore signs URLs by version 2, which signs no length, where a region still takes that, and for the
     global endpoint, which redirects those who ask for a new bucket of another region.
     """
-    from botocore.config import Config
-    from botocore.session import get_session
-
-    return get_session().create_client(
+    return bounded_client(
         "s3",
-        config=Config(
-            signature_version="s3v4",
-            s3={"addressing_style": "virtual"},
-            connect_timeout=S3_CONNECT_S,
-            read_timeout=S3_READ_S,
-            retries={"mode": "standard", "total_max_attempts": S3_ATTEMPTS},
-        ),
+        S3_CONNECT_S,
+        S3_READ_S,
+        S3_ATTEMPTS,
+        signature_version="s3v4",
+        s3={"addressing_style": "virtual"},
     )
 
 

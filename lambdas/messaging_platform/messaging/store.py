@@ -373,8 +373,6 @@ class Messages(Log):
                     ReturnValuesOnConditionCheckFailure="ALL_OLD",
                 )["Attributes"]
         except ClientError as error:
-            if code_of(error) == "TransactionConflictException":  # the directory is changing this member
-                raise Unavailable("the chat is being changed; try again") from None
             if code_of(error) != "ConditionalCheckFailedException":
                 raise
             item = cast("dict[str, Any]", error.response).get("Item", {})

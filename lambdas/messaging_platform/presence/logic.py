@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lambdas.messaging_platform import keys
-from lambdas.messaging_platform.people import Connection, Device, Profile
+from lambdas.messaging_platform.people import Connection, Profile
 from lambdas.messaging_platform.presence.cache import HIDDEN, Heard, State
 from lambdas.messaging_platform.records import Presence, Typing
 from lambdas.shared.errors import Conflict, Malformed, NotFound, Refused
@@ -59,7 +59,6 @@ class Place:
 class Devices(Protocol):
     """Where devices and their connections are noted; its promises are at `people.People`."""
 
-    def device(self, user: str, device: str) -> Device | None: ...
     def connect(
         self, user: str, device: str, connection: str, gateway: str, at: int
     ) -> Connection | None: ...
@@ -109,8 +108,7 @@ def connect(socket: Socket, services: Services) -> None:
     Raises `NotFound` for a device that is not registered, `Conflict` for a connection older than the one that is
     noted: it was overtaken, and its client has given it up. The same again changes nothing.
     """
-    if not _note(socket, services):
-        raise Conflict("this device has a newer connection")
+    _note(socket, services)
     _beat_as_noted(socket, services)
 
 
@@ -194,21 +192,13 @@ def typed_in(frame: dict[str, Any]) -> tuple[str, bool]:
     return chat, on
 
 
-def _note(socket: Socket, services: Services) -> bool:
-    """Note the connection, unless a newer one is; return whether it is noted now. Raises `NotFound`."""
-    noted = services.devices.device(socket.user, socket.device)
-    if noted is None:
-        raise NotFound("you have no such device")
-    if noted.connection == socket.connection:
-        return True
-    if noted.connection is not None and (noted.connected_at or 0) > socket.connected_at:
-        return False
+def _note(socket: Socket, services: Services) -> None:
+    """Note the connection, and end the one before it. Raises `NotFound`, and `Conflict` where a newer one is noted."""
     old = services.devices.connect(
         socket.user, socket.device, socket.connection, socket.gateway, socket.connected_at
     )
     if old is not None:
         services.sockets.close(old.id, old.gateway)
-    return True
 
 
 def _settle(socket: Socket, services: Services) -> None:
@@ -217,10 +207,16 @@ def _settle(socket: Socket, services: Services) -> None:
     So a connection that is noted nowhere, because another one's beginning or end came late, is noted again with its
     next heartbeat, and does not stay deaf for as long as it is open.
     """
-    if _note(socket, services):
-        _beat_as_noted(socket, services)
-    else:
+    try:
+        _note(socket, services)
+    except Conflict:
         services.sockets.close(socket.connection, socket.gateway)
+    except NotFound:
+        disconnect(socket, services)  # or it would be online for as long as it beats
+        services.sockets.close(socket.connection, socket.gateway)
+        raise
+    else:
+        _beat_as_noted(socket, services)
 
 
 def _beat_as_noted(socket: Socket, services: Services) -> None:

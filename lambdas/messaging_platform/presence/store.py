@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from lambdas.messaging_platform import keys
 from lambdas.messaging_platform.people import LastSeen, People, Profile
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
 
 KEPT_S = 86_400  # how long a heartbeat stays in the table
-TOLD_WITHIN_S = 1.0
-UNTOLD_S = 5.0  # how long nobody waits for a topic that did not answer
+TOLD_WITHIN_S = 2.0  # also to a broker that is met for the first time
+CONNECTED_WITHIN_S = 4.0  # and told; on a slow machine, TLS and a token alone take more than a second
+# How long nobody waits for a topic that did not answer: at first, and at most while it goes on not to.
+UNTOLD_S, LONGEST_UNTOLD_S = 5.0, 60.0
 _KEYS_AT_ONCE = 100  # of a BatchGetItem; DynamoDB's quota
-
-Producing = Callable[[str, Sequence[tuple[str, bytes]], float], None]
 
 
 class PresenceTable:
@@ -238,19 +238,34 @@ class Store:
         return self._make()
 
 
+class Producing(Protocol):
+    """Who writes to Kafka; its promises are at `lambdas.shared.kafka.Producer`."""
+
+    def prepare(self, topic: str, within_s: float) -> None: ...
+    def send_all(self, topic: str, messages: Sequence[tuple[str, bytes]], within_s: float) -> None: ...
+
+
 class Topic:
-    """The topic of presence, written with best effort: never longer than `TOLD_WITHIN_S`, and never raising.
+    """The topic of presence, written with best effort: never longer than its bounds, and never raising.
 
     A pool of threads sends, so that what the client does before it can send (it asks AWS for the brokers) is within
-    that time too. What was not acknowledged is counted and forgotten: clients see it when their next heartbeat is
-    answered.
+    the bound too. To connect takes longer than to send: it begins with `prepare`, while whoever is to tell does other
+    things first, and what is told before it has once gone well may wait `CONNECTED_WITHIN_S` for it. After a failure
+    nobody waits at all for a while, which grows while Kafka stays away. What was not acknowledged is counted and
+    forgotten: clients see it when their next heartbeat is answered.
     """
 
-    def __init__(self, send: Producing, topic: str, *, threads: int = 1) -> None:
-        self._send = send
+    def __init__(self, producer: Producing, topic: str, *, threads: int = 1) -> None:
+        self._producer = producer
         self._topic = topic
         self._threads = threads
+        self._is_connected = False
+        self._failures = 0
         self._rests_until = float("-inf")
+
+    def prepare(self) -> None:
+        """Begin to connect, and return at once."""
+        self._pool.submit(self._prepare)
 
     def tell(self, record: Presence | Typing) -> None:
         """Tell of one. Its key is the user who came or went, or the chat that is written in."""
@@ -258,18 +273,32 @@ class Topic:
             count("PresenceUntold")
             return
         key = record.user if isinstance(record, Presence) else record.chat
-        sending = self._pool.submit(self._send, self._topic, [(key, encode(record))], TOLD_WITHIN_S)
+        within_s = TOLD_WITHIN_S if self._is_connected else CONNECTED_WITHIN_S
+        sending = self._pool.submit(self._producer.send_all, self._topic, [(key, encode(record))], within_s)
         try:
-            sending.result(TOLD_WITHIN_S)
+            sending.result(within_s)
         except (Unavailable, TimeoutError) as problem:
             self._give_up(sending, problem)
         except Exception as problem:  # told or not, whoever caused it is answered
             logger.exception("presence cannot be told")
             self._give_up(sending, problem)
+        else:
+            self._is_connected, self._failures = True, 0
+
+    def _prepare(self) -> None:
+        try:
+            self._producer.prepare(self._topic, CONNECTED_WITHIN_S)
+        except Exception as problem:  # the first to tell finds it, too
+            logger.warning("presence cannot be told yet", reason=str(problem) or type(problem).__name__)
 
     def _give_up(self, sending: Future[None], problem: Exception) -> None:
         sending.cancel()
-        self._rests_until = time.monotonic() + UNTOLD_S
+        # What failed has dropped its connection, and makes another one.
+        self._is_connected = False
+        now = time.monotonic()
+        if now >= self._rests_until:  # of threads that fail together, the first
+            self._rests_until = now + min(LONGEST_UNTOLD_S, UNTOLD_S * 2**self._failures)
+            self._failures = min(self._failures + 1, 10)
         logger.warning("presence was not told", reason=str(problem) or type(problem).__name__)
         count("PresenceUntold")
 
@@ -278,20 +307,50 @@ class Topic:
         return ThreadPoolExecutor(self._threads, thread_name_prefix="presence")
 
 
+class Places(Protocol):
+    """What must be known of where presence is noted; settings of several programs do."""
+
+    @property
+    def people_table(self) -> str: ...
+    @property
+    def chats_table(self) -> str: ...
+    @property
+    def presence_table(self) -> str: ...
+    @property
+    def cache_host(self) -> str: ...
+    @property
+    def cache_port(self) -> str: ...
+    @property
+    def cache_token_secret_arn(self) -> str: ...
+    @property
+    def alive_seconds(self) -> int: ...
+
+
+def cache_at(places: Places) -> PresenceCache:
+    """The cache, of which nothing is asked yet."""
+    return PresenceCache(
+        lambda: connect(places.cache_host, places.cache_port, places.cache_token_secret_arn),
+        places.alive_seconds,
+    )
+
+
+def store_at(
+    places: Places, cache: PresenceCache | None = None, client: Callable[[], DynamoDBClient] | None = None
+) -> Store:
+    """The store, of which nothing is asked yet."""
+    return Store(
+        cache or cache_at(places),
+        PresenceTable(places.presence_table, places.alive_seconds, client=client),
+        people_table=places.people_table,
+        chats_table=places.chats_table,
+        client=client,
+    )
+
+
 @lru_cache(maxsize=1)
 def store() -> Store:
     """The store of this process, as its environment says."""
-    settings = PresenceSettings.from_environment()
-    cache = PresenceCache(
-        lambda: connect(settings.cache_host, settings.cache_port, settings.cache_token_secret_arn),
-        settings.alive_seconds,
-    )
-    return Store(
-        cache,
-        PresenceTable(settings.presence_table, settings.alive_seconds),
-        people_table=settings.people_table,
-        chats_table=settings.chats_table,
-    )
+    return store_at(PresenceSettings.from_environment())
 
 
 @lru_cache(maxsize=1)
@@ -302,11 +361,13 @@ def people() -> People:
 
 @lru_cache(maxsize=1)
 def topic() -> Topic:
-    """The topic of this process."""
+    """The topic of this process, to which it begins to connect."""
     from lambdas.shared.kafka import Producer
 
     settings = PresenceSettings.from_environment()
-    return Topic(Producer(settings.kafka_cluster_arn).send_all, settings.presence_topic)
+    made = Topic(Producer(settings.kafka_cluster_arn), settings.presence_topic)
+    made.prepare()
+    return made
 
 
 @lru_cache(maxsize=1)

@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 from aws_lambda_powertools.logging import Logger
 
 from lambdas.messaging_platform.people import People
-from lambdas.messaging_platform.presence.cache import PresenceCache
-from lambdas.messaging_platform.presence.store import PresenceTable
-from lambdas.messaging_platform.presence.store import Store as PresenceStore
+from lambdas.messaging_platform.presence.store import Topic, cache_at, store_at
 from lambdas.messaging_platform.settings import FanOutSettings
 from lambdas.messaging_platform.sockets import Sockets
 from lambdas.shared.kafka import Consumer, Producer
+from lambdas.shared.sdk import bounded_client, secret_of
 from lambdas.shared.settings import SettingsError
-from lambdas.shared.valkey import connect
-from services.messaging_platform.clients import pooled_client, secret_of
 from services.messaging_platform.fanout.delivery import Around, Delivery
 from services.messaging_platform.fanout.expiry import TOLD_WITHIN_S, Expiry
 from services.messaging_platform.fanout.handling import handler
@@ -39,6 +36,8 @@ if TYPE_CHECKING:
 NAME = "fanout"
 GROUP = "fanout"
 FLUSH_S = 10.0
+TELLING_THREADS = 8
+READ_S = 2.0  # of an answer of DynamoDB's or SQS's
 STUCK_S = 30.0  # a loop that has not come round for so long is not ready
 
 
@@ -72,7 +71,9 @@ def run(
     metrics: Metrics,
 ) -> None:
     """Wire it, and work until it is to stop; `running` gets the loop. Raises `Stopped` if it never could begin."""
-    clients = {service: pooled_client(service, THREADS) for service in ("dynamodb", "sqs")}
+    clients = {
+        service: bounded_client(service, read_s=READ_S, connections=THREADS) for service in ("dynamodb", "sqs")
+    }
 
     def dynamodb() -> DynamoDBClient:
         return cast("DynamoDBClient", clients["dynamodb"])
@@ -86,24 +87,14 @@ def run(
     persistence = Persistence(stopping, log, lambda: metrics.count("StoreFailed"))
     secret = persistence.until_done("secret", lambda: secret_of(settings.gateway_secret_arn))
     people = People(settings.people_table, dynamodb)
-    store, sockets = (
-        Store(settings, clients.__getitem__),
-        Sockets(settings.management_url, secret, connections=THREADS),
-    )
-    cache = PresenceCache(
-        lambda: connect(settings.cache_host, settings.cache_port, settings.cache_token_secret_arn),
-        settings.alive_seconds,
-    )
-    table = PresenceTable(settings.presence_table, settings.alive_seconds, client=dynamodb)
-    noted = PresenceStore(
-        cache,
-        table,
-        people_table=settings.people_table,
-        chats_table=settings.chats_table,
-        client=dynamodb,
-    )
+    store = Store(settings, clients.__getitem__)
+    sockets = Sockets(settings.management_url, secret, connections=THREADS)
+    cache = cache_at(settings)
+    noted = store_at(settings, cache, dynamodb)
     pool, producer = Pool(), Producer(settings.kafka_cluster_arn)
-    presences = Presences(noted, cache)
+    topic = Topic(producer, settings.presence_topic, threads=TELLING_THREADS)
+    topic.prepare()
+    presences = Presences(noted, cache, topic)
     delivery = Delivery(Around(people, store, sockets, presences, pool, persistence, metrics, log, now_ms))
     expiry = Expiry(cache, noted, people, sockets, tell, metrics, log, now_ms, settings.alive_seconds)
     topics = [settings.messages_topic, settings.receipts_topic, settings.presence_topic]

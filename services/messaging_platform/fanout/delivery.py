@@ -78,6 +78,7 @@ class Presences(Protocol):
     def is_alive(self, inboxes: Sequence[str]) -> set[str]: ...
     def watchers(self, user: str) -> list[str]: ...
     def may_see(self, watcher: str, user: str) -> bool: ...
+    def gone(self, user: str, device: str, connection: str) -> None: ...
 
 
 class Parallel(Protocol):
@@ -234,9 +235,16 @@ class Delivery:
         user, name = device.user, device.device
         if self._done("disconnect", lambda: around.people.disconnect(user, name, connection)):
             around.log.info("connection removed", user=user, device=name, why=outcome)
+            self._say_gone(user, name, connection)
             return False
         now = self._done("device", lambda: around.people.device(user, name, consistent=True))
         return now is not None and now.connection is not None
+
+    def _say_gone(self, user: str, device: str, connection: str) -> None:
+        try:
+            self._around.presences.gone(user, device, connection)
+        except Unavailable as problem:
+            self._around.log.warning("that a device is gone is not noted", reason=str(problem))
 
     def _push(self, event: Event, devices: Sequence[Device], reached: set[str]) -> int:
         others = [each for each in devices if each.user != event.sender and each.inbox in reached]

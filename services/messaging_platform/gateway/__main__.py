@@ -20,18 +20,15 @@ from typing import TYPE_CHECKING, Self, cast
 
 from lambdas.messaging_platform.messaging.store import Messages
 from lambdas.messaging_platform.people import People
-from lambdas.messaging_platform.presence.cache import PresenceCache
 from lambdas.messaging_platform.presence.logic import Services
-from lambdas.messaging_platform.presence.store import PresenceTable, Topic
-from lambdas.messaging_platform.presence.store import Store as PresenceStore
+from lambdas.messaging_platform.presence.store import Topic, store_at
 from lambdas.messaging_platform.settings import GatewaySettings
 from lambdas.messaging_platform.sign_in.store import Tickets
 from lambdas.messaging_platform.sockets import Sockets
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.kafka import Producer
+from lambdas.shared.sdk import bounded_client, secret_of
 from lambdas.shared.settings import SettingsError
-from lambdas.shared.valkey import connect
-from services.messaging_platform.clients import pooled_client, secret_of
 from services.messaging_platform.gateway.actions import Actions
 from services.messaging_platform.gateway.http import InnerServer
 from services.messaging_platform.gateway.server import THREADS, Gateway
@@ -42,6 +39,7 @@ if TYPE_CHECKING:
 
 NAME = "gateway"
 FLUSH_S = 10.0
+READ_S = 2.0  # of an answer of DynamoDB's
 TELLING_THREADS = 8
 
 
@@ -118,28 +116,20 @@ async def run(settings: GatewaySettings, place: Place, metrics: Metrics) -> None
 
 
 def wire(settings: GatewaySettings, secret: str) -> Actions:
-    """The actions, with their stores. Nothing is asked yet."""
-    client = cast("DynamoDBClient", pooled_client("dynamodb", THREADS))
+    """The actions, with their stores. Nothing is asked yet; the connection to Kafka is begun."""
+    client = cast("DynamoDBClient", bounded_client("dynamodb", read_s=READ_S, connections=THREADS))
 
     def dynamodb() -> DynamoDBClient:
         return client
 
-    presence = PresenceStore(
-        PresenceCache(
-            lambda: connect(settings.cache_host, settings.cache_port, settings.cache_token_secret_arn),
-            settings.alive_seconds,
-        ),
-        PresenceTable(settings.presence_table, settings.alive_seconds, client=dynamodb),
-        people_table=settings.people_table,
-        chats_table=settings.chats_table,
-        client=dynamodb,
+    topic = Topic(
+        Producer(settings.kafka_cluster_arn), settings.presence_topic, threads=TELLING_THREADS
     )
+    topic.prepare()
     services = Services(
         People(settings.people_table, dynamodb),
-        presence,
-        Topic(
-            Producer(settings.kafka_cluster_arn).send_all, settings.presence_topic, threads=TELLING_THREADS
-        ),
+        store_at(settings, client=dynamodb),
+        topic,
         Sockets("", secret, connections=THREADS),
     )
     return Actions(

@@ -24,6 +24,7 @@ from workbench.dryrun.world import World
 
 ANSWERED_WITHIN = 15.0
 BEAT_EVERY = 3.0  # seconds; a sandbox takes a device for gone after ten
+PAGE = 20  # events
 GAP_AFTER = 2.0  # seconds that a gap may stay before it is asked for
 Document = Mapping[str, Any]
 
@@ -179,7 +180,7 @@ class Device:
         cursor: str | None = None
         came: set[str] = set()
         while True:
-            path = f"/sync/{self.id}?limit=100" + (f"&after={cursor}" if cursor else "")
+            path = f"/sync/{self.id}?limit={PAGE}" + (f"&after={cursor}" if cursor else "")
             answer = self.owner.get(path.replace("#", "%23"))
             assert answer.status == 200, answer.text
             page = answer.json()
@@ -210,10 +211,12 @@ class Device:
         """The messages as they stand: edited ones in their last form, deleted ones left out."""
         standing: dict[int, str] = {}
         for event in self.log(chat):
+            # In history, what was edited again or deleted has no text any more: what came after it is there, too.
+            body = event.get("body", {})
             if event["kind"] == "message":
-                standing[event["seq"]] = str(event["body"].get("text", event["body"].get("media")))
+                standing[event["seq"]] = str(body.get("text", body.get("media")))
             elif event["kind"] == "edit" and event["target"] in standing:
-                standing[event["target"]] = str(event["body"]["text"])
+                standing[event["target"]] = str(body.get("text"))
             elif event["kind"] == "delete":
                 standing.pop(event["target"], None)
         return list(standing.values())
@@ -317,7 +320,7 @@ class Device:
         """Ask the chat's history for what is missing."""
         while self._logs[chat] and max(self._logs[chat]) > self.shown(chat):
             after = self.shown(chat) or self._begins.get(chat, 1) - 1
-            answer = self.owner.get(f"/chats/{chat}/messages?after={after}&limit=100")
+            answer = self.owner.get(f"/chats/{chat}/messages?after={after}&limit={PAGE}")
             assert answer.status == 200, answer.text
             found = answer.json()["events"]
             for event in found:

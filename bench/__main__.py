@@ -24,6 +24,7 @@ from bench import (
     foundations,
     kafka_bridge,
     messaging,
+    messaging_cost,
     real_input,
     redirects,
     report,
@@ -50,6 +51,7 @@ BENCHMARKS: dict[str, Callable[[Bench], Table]] = {
     "call-faults": call_faults.run,
     "kafka-bridge": kafka_bridge.run,
     "messaging": messaging.run,
+    "messaging-cost": messaging_cost.run,
 }
 ALL = {**BENCHMARKS, "setup": setup.run}
 

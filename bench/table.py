@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_DECIMALS = {"s": 2, "ms": 1, "MB": 0, "/s": 1, "×": 2, "": 0}
+_DECIMALS = {"s": 2, "ms": 1, "MB": 0, "/s": 1, "×": 2, "$": 2, "": 0}
 
 
 @dataclass(frozen=True)
 class Row:
     """One figure.
 
-    `unit` is s, ms, MB, /s, × or "" for a count. `ratio` is `value` divided by the same figure of `peer`. `goal`
+    `unit` is s, ms, MB, /s, ×, $ or "" for a count. `ratio` is `value` divided by the same figure of `peer`. `goal`
     is the most that `value` may be, in the same unit; `must` says that missing it is a fault, not slowness.
     """
 
@@ -78,8 +78,10 @@ def percentile(values: Iterable[float], share: float) -> float:
 
 
 def shown(value: float, unit: str) -> str:
-    """`value` with its unit, as precise as a reader can use: 1.23 s, 250.0 ms, 57 MB, 81.4/s, 1,993."""
+    """`value` with its unit, as precise as a reader can use: 1.23 s, 250.0 ms, 57 MB, 81.4/s, $5.20, 1,993."""
     number = f"{value:,.{_DECIMALS[unit]}f}"
+    if unit == "$":
+        return f"${number}"
     return f"{number}{unit}" if unit == "/s" else f"{number} {unit}".rstrip()
 
 

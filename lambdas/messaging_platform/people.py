@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 LastSeen = Literal["everyone", "contacts", "nobody"]
 
-# The conditions that keep strangers' devices from being made up, a connection that comes late from taking the place of
-# a newer one, and a connection's end from ending the next one.
+# The conditions that keep strangers' devices from being made up, a connection that comes late from taking a newer
+# one's place, and a connection's end from ending the next one.
 IF_REGISTERED = "attribute_exists(entry)"
 IF_NONE_IS_NEWER = "(attribute_not_exists(connected_at) OR connected_at <= :at)"
 IF_STILL_THIS = "#connection = :connection"

@@ -59,7 +59,7 @@ class Event:
 class Receipt:
     """How far a member of a chat has come: all up to these numbers was delivered to a device of theirs, or read.
 
-    `before` is how far it was before: (delivered, read). `read` is None where they do not show it.
+    `before` is how far it was before: (delivered, read). `read` is None where they do not show it, and 0 in `before`.
     """
 
     chat: str

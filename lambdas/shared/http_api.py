@@ -73,10 +73,15 @@ def json_api() -> APIGatewayHttpResolver:
     return app
 
 
-def answer(app: APIGatewayHttpResolver, event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """What `app` answers to an event, having read its body in the one way that this API accepts."""
+def answer(
+    app: APIGatewayHttpResolver, event: dict[str, Any], context: Any, largest_body: int = MAX_BODY_BYTES
+) -> dict[str, Any]:
+    """What `app` answers to an event, having read its body in the one way that this API accepts.
+
+    `largest_body` is in bytes, as they come.
+    """
     try:
-        event = _with_readable_body(event)
+        event = _with_readable_body(event, largest_body)
     except DomainError as error:
         return problems.as_response(error)
     return app.resolve(event, context)
@@ -91,7 +96,7 @@ def caller(event: dict[str, Any]) -> str:
     return str(subject)
 
 
-def _with_readable_body(event: dict[str, Any]) -> dict[str, Any]:
+def _with_readable_body(event: dict[str, Any], largest: int) -> dict[str, Any]:
     """The event with its body as plain JSON text, known to be one JSON object.
 
     The resolver would also read forms and the first element of an array, and would fail on bytes that are not
@@ -105,8 +110,8 @@ def _with_readable_body(event: dict[str, Any]) -> dict[str, Any]:
         raise UnsupportedMedia("send application/json")
     try:
         raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-        if len(raw) > MAX_BODY_BYTES:
-            raise TooLarge(f"the body is larger than {MAX_BODY_BYTES} bytes")
+        if len(raw) > largest:
+            raise TooLarge(f"the body is larger than {largest} bytes")
         text = raw.decode()
         is_object = isinstance(json.loads(text), dict)
     except (ValueError, RecursionError):

@@ -48,8 +48,8 @@ def bounded_client(
 ) -> object:
     """A client of `service` whose calls end, retries included, well before API Gateway's 30 seconds do.
 
-    `connections` is how many threads may call at once: a further one makes a connection, and TLS with it, for its call
-    alone. `endpoint_url` is for a service that each has an address of its own for; `more` is botocore's `Config`'s.
+    `connections` is how many threads may call at once: a further one makes a connection, and TLS with it, for its
+    call alone. `endpoint_url` is where the service is, if not at its own address; `more` is botocore's `Config`'s.
     """
     # botocore alone: boto3 adds resources that nothing here uses, and their loading to every cold start.
     from botocore.config import Config

@@ -9,6 +9,7 @@ from lambdas.messaging_platform.keys import BY_USER
 from lambdas.messaging_platform.settings import DirectorySettings
 from patterns.database_schema import DatabaseSchema
 from patterns.network import Network
+from patterns.operations import Operations
 from patterns.python_function import PythonFunction
 from patterns.schedule import Schedule
 from stacks.messaging_platform.stores import Stores
@@ -58,6 +59,7 @@ class Directory(Construct):
                 libraries=True,
                 network=network,
                 timeout=Duration.seconds(seconds),
+                canary=name == "api",  # a schedule calls the newest version, whatever alias there is
                 traffic=calls,
             )
             for name, seconds, calls in (("api", 28, traffic.directory), ("sweep", 50, traffic.sweep))
@@ -72,3 +74,9 @@ class Directory(Construct):
             stores.sent.allow(function, "GetItem", "PutItem")
         stores.tickets.allow(self.api, "PutItem")
         self.schedule = Schedule(self, "EveryMinute", target=self.sweep, every=Duration.minutes(1))
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_function(self.api, p99=Duration.seconds(3))
+        operations.watch_function(self.sweep, p99=Duration.seconds(30))
+        operations.watch_dead_letters(self.schedule.dead_letters)

@@ -9,6 +9,7 @@ from lambdas.messaging_platform.settings import MediaSettings
 from patterns.bucket import Bucket, Colder
 from patterns.domain import Domain
 from patterns.media_distribution import MediaDistribution
+from patterns.operations import Operations
 from patterns.python_function import PythonFunction
 from patterns.signing_key import SigningKey
 from patterns.work_queue import WorkQueue
@@ -76,9 +77,15 @@ class Media(Construct):
             ).as_environment(),
             libraries=True,
             timeout=Duration.seconds(28),
+            canary=True,
             traffic=traffic.media_api,
         )
         signing.allow(self.api)
         stores.media.allow(self.api, "GetItem", "PutItem", "UpdateItem")
         stores.chats.allow(self.api, "GetItem")
         self.uploads.allow(self.api, "PutObject", "ListMultipartUploadParts", "AbortMultipartUpload")
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_function(self.api, p99=Duration.seconds(3))
+        operations.watch_queue(self.queue, oldest=Duration.minutes(30))

@@ -9,6 +9,7 @@ from constructs import Construct
 from lambdas.messaging_platform.keys import BY_USER
 from lambdas.messaging_platform.settings import AuthorizeSettings, MessagingSettings, RelaySettings
 from patterns.network import Network
+from patterns.operations import Operations
 from patterns.python_function import PythonFunction
 from stacks.messaging_platform.stores import Stores
 from stacks.messaging_platform.traffic import Traffic
@@ -17,7 +18,7 @@ HANDLERS = "lambdas.messaging_platform"
 
 
 class Messaging(Construct):
-    """Attributes: `authorize` (tickets), `socket` and `api` (the same actions by two ways in), `relay`."""
+    """Attributes: `api`, `relay`. What a socket asks goes to `SocketHandlers`, or to the gateways of the fleet."""
 
     def __init__(
         self,
@@ -30,45 +31,19 @@ class Messaging(Construct):
         traffic: Traffic,
     ) -> None:
         super().__init__(scope, id)
-        self.authorize = PythonFunction(
-            self,
-            "Authorize",
-            handler=f"{HANDLERS}.sign_in.authorize.handler",
-            environment=AuthorizeSettings(tickets_table=stores.tickets.table_name).as_environment(),
-            traffic=traffic.authorize,
-        )
-        stores.tickets.allow(self.authorize, "DeleteItem")
-
-        environment = MessagingSettings(
-            messages_table=stores.messages.table_name,
-            sent_table=stores.sent.table_name,
-            chats_table=stores.chats.table_name,
-            people_table=stores.people.table_name,
-            inboxes_table=stores.inboxes.table_name,
-            media_table=stores.media.table_name,
-            limits_table=stores.limits.table_name,
-            messages_a_minute=messages_a_minute,
-        ).as_environment()
-        self.socket = PythonFunction(
-            self,
-            "Socket",
-            handler=f"{HANDLERS}.messaging.socket.handler",
-            environment=environment,
-            timeout=Duration.seconds(20),
-            traffic=traffic.act,
-        )
         self.api = PythonFunction(
             self,
             "MessagingApi",
             handler=f"{HANDLERS}.messaging.api.handler",
-            environment=environment,
+            environment=environment_of(stores, messages_a_minute),
             timeout=Duration.seconds(20),
+            canary=True,
             traffic=traffic.fallback,
         )
-        for function in (self.socket, self.api):
-            allow_acting(stores, function)
+        allow_acting(stores, self.api)
         stores.chats.allow_on_index(self.api, BY_USER, "Query")
         stores.chats.allow(self.api, "BatchGetItem")
+        stores.messages.allow(self.api, "Query")
 
         self.relay = PythonFunction(
             self,
@@ -83,6 +58,7 @@ class Messaging(Construct):
             libraries=True,
             network=network,
             timeout=Duration.seconds(30),
+            canary=True,
             traffic=traffic.relay,
         )
         stores.messages.feed(self.relay, parked=stores.parked)
@@ -90,13 +66,69 @@ class Messaging(Construct):
         topics = (stores.messages_topic, stores.receipts_topic)
         stores.kafka.allow_writing(self.relay, *topics, idempotently=True)
 
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_function(self.api, p99=Duration.seconds(2))
+        operations.watch_function(self.relay, p99=Duration.seconds(10))
+        operations.watch_stream(self.relay, oldest=Duration.minutes(1))
+
+
+class SocketHandlers(Construct):
+    """Who may open a socket, and what is done with its frames: by API Gateway's leave.
+
+    Attributes: `authorize` (tickets), `act`.
+    """
+
+    def __init__(
+        self, scope: Construct, id: str, *, stores: Stores, messages_a_minute: int, traffic: Traffic
+    ) -> None:
+        super().__init__(scope, id)
+        self.authorize = PythonFunction(
+            self,
+            "Authorize",
+            handler=f"{HANDLERS}.sign_in.authorize.handler",
+            environment=AuthorizeSettings(tickets_table=stores.tickets.table_name).as_environment(),
+            canary=True,
+            traffic=traffic.authorize,
+        )
+        stores.tickets.allow(self.authorize, "DeleteItem")
+        self.act = PythonFunction(
+            self,
+            "Act",
+            handler=f"{HANDLERS}.messaging.socket.handler",
+            environment=environment_of(stores, messages_a_minute),
+            timeout=Duration.seconds(20),
+            canary=True,
+            traffic=traffic.act,
+        )
+        allow_acting(stores, self.act)
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_function(self.authorize, p99=Duration.seconds(1))
+        operations.watch_function(self.act, p99=Duration.seconds(2))
+
+
+def environment_of(stores: Stores, messages_a_minute: int) -> dict[str, str]:
+    """What the messaging logic is told, by whatever way it is asked."""
+    return MessagingSettings(
+        messages_table=stores.messages.table_name,
+        sent_table=stores.sent.table_name,
+        chats_table=stores.chats.table_name,
+        people_table=stores.people.table_name,
+        inboxes_table=stores.inboxes.table_name,
+        media_table=stores.media.table_name,
+        limits_table=stores.limits.table_name,
+        messages_a_minute=messages_a_minute,
+    ).as_environment()
+
 
 def allow_acting(stores: Stores, actor: iam.IGrantable) -> None:
     """Let `actor` do what the messaging logic does, for functions and the gateway alike."""
-    stores.messages.allow(actor, "GetItem", "PutItem", "Query", "UpdateItem")
+    stores.messages.allow(actor, "GetItem", "PutItem", "UpdateItem")
     stores.sent.allow(actor, "GetItem", "PutItem")
     stores.chats.allow(actor, "GetItem", "Query", "UpdateItem")
     stores.people.allow(actor, "GetItem")
     stores.inboxes.allow(actor, "Query", "BatchWriteItem")
-    stores.media.allow(actor, "GetItem")
+    stores.media.allow(actor, "GetItem", "UpdateItem")
     stores.limits.allow(actor, "UpdateItem")

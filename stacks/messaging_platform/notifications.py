@@ -6,6 +6,7 @@ from aws_cdk import Duration
 from constructs import Construct
 
 from lambdas.messaging_platform.settings import NotifySettings
+from patterns.operations import Operations
 from patterns.push_channel import PushChannel
 from patterns.python_function import PythonFunction
 from patterns.table import Table
@@ -53,6 +54,7 @@ class Notifications(Construct):
                 schedule_role_arn=self.channel.role.role_arn,
             ).as_environment(),
             timeout=Duration.seconds(30),
+            canary=True,
             traffic=traffic.notify,
         )
         self.queue.feed(self.function, batch_size=10, batching_window=Duration.seconds(0))
@@ -61,3 +63,8 @@ class Notifications(Construct):
         stores.inboxes.allow(self.function, "Query")
         claims.allow(self.function, "PutItem", "UpdateItem")
         self.channel.allow(self.function)
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_function(self.function, p99=Duration.seconds(10))
+        operations.watch_queue(self.queue, oldest=Duration.minutes(10))

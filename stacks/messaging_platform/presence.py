@@ -7,6 +7,7 @@ from constructs import Construct
 
 from lambdas.messaging_platform.settings import PresenceSettings
 from patterns.network import Client, Network
+from patterns.operations import Operations
 from patterns.python_function import PythonFunction
 from stacks.messaging_platform.stores import Stores
 from stacks.messaging_platform.traffic import Traffic
@@ -44,9 +45,14 @@ class Presence(Construct):
             libraries=True,
             network=network,
             timeout=Duration.seconds(10),
+            canary=True,
             traffic=traffic.presence_function,
         )
         allow_presence(stores, self.function)
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_function(self.function, p99=Duration.seconds(1))
 
 
 def allow_presence(stores: Stores, client: Client) -> None:

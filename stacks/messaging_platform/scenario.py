@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, TypeVar
 
@@ -22,6 +23,7 @@ T = TypeVar("T")
 MANY = 1_000  # members of the largest group
 WHILE_AWAY = 45  # more than two pages
 TOO_MANY = 130  # a minute
+DAY = 24 * 60  # minutes
 
 
 def play(world: World) -> None:
@@ -94,6 +96,7 @@ def tell(world: World, ended: ExitStack) -> None:
             return cleos.typing.get((group, bob.id)) is True
 
         chat.until(heard, "that bob types")
+        phone.type(direct)
         assert (direct, bob.id) not in cleos.typing
 
     with world.step("who comes and goes is told to those who watch, as far as they are let"):
@@ -147,6 +150,9 @@ def tell(world: World, ended: ExitStack) -> None:
         media = uploader.give_up(photograph(), "image/png")
         assert ada.get(f"/media/{media}/parts").status in (404, 409, 410)
 
+    with world.step("an upload that S3 no longer has is rejected, and said to have expired"):
+        chat.forget_an_upload(uploader)
+
     with world.step("what is not what it says, or is infected, is fetched by nobody, and cannot be sent"):
         for data, type_ in (
             (b"MZ this is no picture", "image/png"),
@@ -198,6 +204,10 @@ def tell(world: World, ended: ExitStack) -> None:
         chat.until(came, "what was sent to it")
         tablet.connect()
 
+    with world.step("whatever a socket does goes by HTTP, too: edit, delete, receipts, history, media"):
+        chat.everything_by_http(ada, phone, direct, picture_of=(group, picture))
+        chat.until(lambda: bobs.texts(direct) == phone.texts(direct), "the same on both sides")
+
     with world.step("whoever is blocked reaches nobody, and is told no more than a stranger"):
         other = cleo.chat_with(bob)
         assert bob.put(f"/blocks/{cleo.id}").status in (200, 204)
@@ -205,25 +215,78 @@ def tell(world: World, ended: ExitStack) -> None:
         chat.until(lambda: cleos.ask({**frame, "id": uuid.uuid4().hex})["type"] == "refused", "a refusal")
         assert bob.delete(f"/blocks/{cleo.id}").status in (200, 204)
 
+    with world.step("the tables fail the directory: who asks is told to come again"):
+        chat.leave_changes_undone(ada, bob, cleo)
+
     with world.step("whoever sends too much is told to wait, and holds up nobody else"):
         dora = Person(world, "dora")
         doras = Device(world, dora, "dora-phone")
         doras.register()
         doras.connect()
         alone = dora.group("alone")
-        refused: set[str] = set()
+        reasons: set[str] = set()
         for _ in range(2):  # the first time may be half in one minute, and half in the next
             answers = at_once([partial(doras.ask, _text(alone)) for _ in range(TOO_MANY)])
-            refused |= {each["reason"] for each in answers if each["type"] == "refused"}
-            if refused:
+            reasons |= {each["reason"] for each in answers if each["type"] == "refused"}
+            if reasons:
                 break
-        assert refused == {"too_many"}
+        assert reasons == {"too_many"}
         seq = phone.send(direct, "meanwhile")
         chat.until(lambda: bobs.shown(direct) >= seq, "what somebody else sends")
         doras.close()
 
+    with world.step("who is added to a group sees what comes from then on, and nothing more once they leave"):
+        chat.change_a_group(ada, group, dora, phone)
+
     with world.step("a stranger reads nothing and writes nothing, on any route, with any address"):
         chat.nothing_for_a_stranger(ada, phone, direct, group, picture)
+
+    with world.step("a device that connects again is there once: its first socket is closed"):
+        cleos.comes_back = False
+        second = world.socket(cleos.ticket())
+        chat.until(lambda: not cleos.connected, "the end of the first")
+        second.close()
+        cleos.connect()
+
+    with world.step("a device that falls silent is gone, though nobody said so and nobody wrote to it"):
+        assert cleo.put(f"/contacts/{bob.id}").status in (200, 201, 204)
+        bobs.watch(cleo)
+        chat.until(lambda: bobs.presence.get(cleo.id, {}).get("online") is True, "that cleo is online", 60)
+        with world.faults.disconnects_lost(world.outputs["SocketUrl"]):
+            cleos.drop()
+        chat.until(lambda: bobs.presence[cleo.id]["online"] is False, "that cleo is gone", 60)
+        chat.until(lambda: not chat.connection_of(cleos), "its connection is forgotten")
+        cleos.connect()
+
+    with (
+        world.step("without the cache sockets open, messages arrive, and who is there is still told"),
+        world.faults.stopped("redis", world.outputs["CacheId"]),
+    ):
+        laptop.close()
+        laptop.connect()
+        seq = laptop.send(direct, "without a cache")
+        chat.until(lambda: bobs.shown(direct) >= seq, "the message")
+        bobs.presence.clear()
+        bobs.watch(ada)
+        chat.until(lambda: bobs.presence.get(ada.id, {}).get("online") is True, "that ada is online", 60)
+
+    with world.step("in quiet hours a push waits, and comes at their end"):
+        cleos.close()
+        now = datetime.now(UTC)
+        minute = now.hour * 60 + now.minute
+        hours = {"quiet_from": (minute - 60) % DAY, "quiet_to": (minute + 60) % DAY}
+        assert cleo.put("/me", {"name": "cleo", **hours}).status == 200
+        phone.send(group, "good night")
+        waiting = chat.until_one_waits()
+        cleos.catch_up()  # by HTTP: she has looked, and puts it away again
+        phone.send(group, "are you asleep")
+        pushes.none_more_for(cleos)
+        assert cleo.put("/me", {"name": "cleo"}).status == 200
+        chat.it_is_morning(waiting)
+        assert pushes.next_for(cleos)["chat"] == group
+        cleos.connect()
+        chat.until(lambda: cleos.texts(group) == phone.texts(group), "what was said at night")
+        cleos.read(group)  # or nothing more of this chat would be pushed
 
     with world.step("a socket that is gone without a word is found, and holds up nobody"):
         with world.faults.disconnects_lost(world.outputs["SocketUrl"]):
@@ -233,6 +296,9 @@ def tell(world: World, ended: ExitStack) -> None:
         chat.until(lambda: not chat.connection_of(cleos), "its connection is forgotten")
         cleos.connect()
         chat.until(lambda: cleos.texts(group) == phone.texts(group), "what it missed")
+
+    with world.step("what was left between the directory and the chats is completed by the sweep"):
+        chat.sweep_what_is_left(ada, bob, cleo)
 
     with world.step("the push channel fails: the push is tried again, parked, and sent after the repair"):
         cleos.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from aws_cdk import App, CfnOutput, Duration
+from aws_cdk import aws_apigatewayv2 as apigw
 
 from patterns.blueprint_stack import BlueprintStack
 from patterns.domain import Domain
@@ -13,7 +14,7 @@ from patterns.regional_names import RegionalNames
 from patterns.sign_in import SignIn
 from stacks.messaging_platform.directory import Directory
 from stacks.messaging_platform.media import Media
-from stacks.messaging_platform.messaging import Messaging
+from stacks.messaging_platform.messaging import Messaging, SocketHandlers
 from stacks.messaging_platform.notifications import Notifications
 from stacks.messaging_platform.presence import Presence
 from stacks.messaging_platform.programs import Programs
@@ -71,7 +72,14 @@ class MessagingPlatform(BlueprintStack):
             presence = Presence(
                 self, "Presence", network=network, stores=stores, traffic=traffic, alive_seconds=alive_seconds
             )
-            sockets = ManagedSockets(self, "Sockets", messaging=messaging, presence=presence, traffic=traffic)
+            handlers = SocketHandlers(
+                self,
+                "SocketHandlers",
+                stores=stores,
+                messages_a_minute=messages_a_minute,
+                traffic=traffic,
+            )
+            sockets = ManagedSockets(self, "Sockets", handlers=handlers, presence=presence, traffic=traffic)
             socket_url, management_url = sockets.url, sockets.management_url
         directory = Directory(
             self, "Directory", network=network, stores=stores, socket_url=socket_url, traffic=traffic
@@ -122,52 +130,60 @@ class MessagingPlatform(BlueprintStack):
             sockets.allow_managing(programs.fan_out, "POST", "DELETE")
 
         # Names, for those who have a domain, and who is told when something is wrong.
-        RegionalNames(self, "Names", host=api.host, stages={"api": api.stage}, domain=domain)
+        stages: dict[str, apigw.HttpStage | apigw.WebSocketStage] = {"api": api.stage}
+        if not fleet:
+            stages["chat"] = sockets.stage
+        RegionalNames(self, "Names", host=api.host, stages=stages, domain=domain)
         operations = Operations(self, "Operations")
-        operations.watch_api(api, p99=Duration.seconds(1))
-        functions = [
-            messaging.api,
-            messaging.relay,
-            directory.api,
-            directory.sweep,
-            media.api,
-            notifications.function,
-        ]
+        operations.watch_api(api, p99=Duration.seconds(2))
+        for part in (stores, messaging, media, notifications, directory):
+            part.watch(operations)
         if not fleet:
             operations.watch_sockets(sockets, p99=Duration.seconds(1))
-            functions += [messaging.authorize, messaging.socket, presence.function]
-        for function in functions:
-            operations.watch_function(function, p99=Duration.seconds(function.timeout.to_seconds() / 2))
-        operations.watch_stream(messaging.relay, oldest=Duration.minutes(1))
-        operations.watch_queue(notifications.queue, oldest=Duration.minutes(10))
-        operations.watch_queue(media.queue, oldest=Duration.minutes(30))
-        operations.watch_dead_letters(stores.parked)
-        operations.watch_dead_letters(directory.schedule.dead_letters)
-        operations.watch_database(stores.database)
-        operations.watch_kafka(stores.kafka)
-        for table in (stores.messages, stores.chats, stores.inboxes):
-            operations.watch_table(table)
+            handlers.watch(operations)
+            presence.watch(operations)
         operations.watch_steps()
 
-        for name, value in {
+        outputs = {
             "ApiUrl": f"https://{api.host}",
             "SocketUrl": socket_url,
             "UserPoolId": sign_in.pool.user_pool_id,
             "ClientId": sign_in.client.user_pool_client_id,
             "PushTopicArn": notifications.channel.topic.topic_arn,
-            # For operators, and for the scenario when it looks inside.
-            "MessagesTable": stores.messages.table_name,
-            "MessagesStreamArn": str(stores.messages.table_stream_arn),
-            "ChatsTable": stores.chats.table_name,
-            "PeopleTable": stores.people.table_name,
-            "InboxesTable": stores.inboxes.table_name,
-            "RelayFunctionArn": messaging.relay.function.function_arn,
-            "PushFunctionArn": notifications.function.function.function_arn,
-            "PushQueueUrl": notifications.queue.queue.queue_url,
-            "ParkedPushesUrl": notifications.queue.dead_letters.queue_url,
-            "ParkedRecordsUrl": stores.parked.queue_url,
-            "FanOutDeployment": programs.fan_out.deployment,
-            "KafkaName": stores.kafka.name,
             "RepositoryUri": programs.images.repository_uri,
-        }.items():
+            **inside(stores, messaging, directory, media, notifications, programs),
+        }
+        for name, value in outputs.items():
             CfnOutput(self, name, value=value)
+
+
+def inside(
+    stores: Stores,
+    messaging: Messaging,
+    directory: Directory,
+    media: Media,
+    notifications: Notifications,
+    programs: Programs,
+) -> dict[str, str]:
+    """What only the system's owner looks at, and the scenario where it looks inside."""
+    return {
+        "MessagesTable": stores.messages.table_name,
+        "MessagesStreamArn": str(stores.messages.table_stream_arn),
+        "ChatsTable": stores.chats.table_name,
+        "PeopleTable": stores.people.table_name,
+        "InboxesTable": stores.inboxes.table_name,
+        "MediaTable": stores.media.table_name,
+        "KafkaName": stores.kafka.name,
+        "CacheId": stores.cache.group_id,
+        "ParkedRecordsUrl": stores.parked.queue_url,
+        "RelayFunctionArn": messaging.relay.function.function_arn,
+        "DirectoryFunctionArn": directory.api.function.function_arn,
+        "SweepFunctionArn": directory.sweep.function.function_arn,
+        "UploadsBucket": media.uploads.bucket_name,
+        "UploadsQueueUrl": media.queue.queue.queue_url,
+        "PushFunctionArn": notifications.function.function.function_arn,
+        "PushQueueUrl": notifications.queue.queue.queue_url,
+        "ParkedPushesUrl": notifications.queue.dead_letters.queue_url,
+        "QuietGroup": notifications.channel.group_name,
+        "FanOutDeployment": programs.fan_out.deployment,
+    }

@@ -11,6 +11,7 @@ from patterns.dead_letters import DeadLetters
 from patterns.encryption_key import EncryptionKey
 from patterns.kafka_cluster import KafkaCluster
 from patterns.network import Network
+from patterns.operations import Operations
 from patterns.postgres import Postgres
 from patterns.table import Table
 from stacks.messaging_platform.traffic import Traffic
@@ -86,3 +87,11 @@ class Stores(Construct):
             for name in (MESSAGES_TOPIC, RECEIPTS_TOPIC, PRESENCE_TOPIC)
         )
         self.parked = DeadLetters(self, "Parked")
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when something of it is wrong."""
+        operations.watch_dead_letters(self.parked)
+        operations.watch_database(self.database)
+        operations.watch_kafka(self.kafka)
+        for table in (self.messages, self.chats, self.inboxes):
+            operations.watch_table(table)

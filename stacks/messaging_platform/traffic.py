@@ -98,14 +98,16 @@ class Traffic:
         memberships = people * of("memberships")
         self.chats = TableTraffic(
             writes=self.events * 2 + self.cursors * of("cursor_writes"),
-            reads=self.events * of("chat_reads") + self.deliveries * of("member_reads") / 8,
+            reads=self.events * of("chat_reads")
+            + self.cursors * of("cursor_reads")
+            + (self.events + self.receipts) * of("member_list_reads"),
             stored_gb=gigabytes(memberships, of("membership_bytes")),
             hottest_key_share=of("hottest_chat"),
             index_writes=self.cursors,
         )
         self.people = TableTraffic(
             writes=self.connects * of("connection_writes") + self.changes,
-            reads=self.deliveries * of("device_reads"),
+            reads=self.deliveries * of("device_reads") + self.receipts,
             stored_gb=gigabytes(people, of("person_bytes")),
             hottest_key_share=of("hottest_user"),
         )
@@ -200,7 +202,6 @@ class Traffic:
         self.gateway_pods = at_least(
             1, by_connections if by_connections.value > by_frames.value else by_frames
         )
-        self.pod_log_gb = gigabytes(self.events.per_month, of("pod_log_bytes"))
         self.images_gb = of("image_gb")
         answered = self.events + self.cursors + self.heartbeats
         posted = self.live + self.receipts + self.presence_told

@@ -15,7 +15,7 @@ from patterns.network import Network
 from patterns.network_balancer import NetworkBalancer
 from patterns.traffic import declare
 from patterns.web_socket_api import WebSocketApi
-from stacks.messaging_platform.messaging import Messaging, allow_acting
+from stacks.messaging_platform.messaging import SocketHandlers, allow_acting
 from stacks.messaging_platform.presence import Presence, allow_presence
 from stacks.messaging_platform.programs import MODULE, Programs
 from stacks.messaging_platform.stores import Stores
@@ -36,16 +36,16 @@ class ManagedSockets(WebSocketApi):
     """API Gateway holds the connections, and calls a function for each frame."""
 
     def __init__(
-        self, scope: Construct, id: str, *, messaging: Messaging, presence: Presence, traffic: Traffic
+        self, scope: Construct, id: str, *, handlers: SocketHandlers, presence: Presence, traffic: Traffic
     ) -> None:
-        super().__init__(scope, id, authorizer=messaging.authorize, traffic=traffic.sockets)
+        super().__init__(scope, id, authorizer=handlers.authorize, traffic=traffic.sockets)
         self.connect(to=presence.function)
         self.disconnect(to=presence.function)
         for action in PRESENCE_ACTIONS:
             self.action(action, to=presence.function)
         for action in ACTIONS:
-            self.action(action, to=messaging.socket)
-        self.default(to=messaging.socket)
+            self.action(action, to=handlers.act)
+        self.default(to=handlers.act)
 
 
 class GatewayFleet(Construct):

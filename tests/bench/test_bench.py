@@ -106,6 +106,7 @@ def test_a_batch_gives_its_rate_and_its_latencies_in_milliseconds() -> None:
         (102.7, "MB", "103 MB"),
         (81.44, "/s", "81.4/s"),
         (1993, "", "1,993"),
+        (82_256.671, "$", "$82,256.67"),
     ],
 )
 def test_a_figure_has_its_unit_and_no_more_digits_than_it_knows(value: float, unit: str, text: str) -> None:
@@ -402,11 +403,11 @@ def test_a_family_weighs_what_all_that_descend_from_it_hold(family: subprocess.P
 
 
 def test_the_offline_aws_and_its_engines_are_all_of_the_memory(family: subprocess.Popen[bytes]) -> None:
-    rows = foundations._memory(family.pid)
+    rows = foundations.weighed(family.pid)
     if not rows:
         assert not Path("/proc/self/smaps_rollup").exists()
         return
-    whole, own, others, _ = rows
+    whole, own, others = rows
     assert (own.what, others.what) == ("· the offline AWS itself", f"· {foundations.OTHER}")
     assert own.value < 50 < others.value
     assert own.value + others.value == pytest.approx(whole.value)

@@ -222,8 +222,13 @@ def test_a_group_of_a_thousand_is_made_whole_and_takes_nobody_more(ground: Groun
     chat = ground.group("ann", *users)
     items = ground.chat(chat)
     assert items[keys.HEAD]["members"] == len(items) - 1 == 1_000
-    [event] = ground.events(chat)
-    assert json.loads(event["members"]) == {"added": [], "count": 1_000, "removed": []}
+    events = ground.events(chat)
+    assert items[keys.HEAD]["seq"] == len(events) == 10
+    assert len({each["id"] for each in events}) == 10
+    told = [json.loads(each["members"]) for each in events]
+    assert sorted(user for each in told for user in each["added"]) == sorted(["ann", *users])
+    assert max(len(each["members"]) for each in events) < 8 * 1024
+    assert {item["since"] for entry, item in items.items() if entry != keys.HEAD} == {1}
     refused = ground.put(f"/groups/{chat}/members/late", "ann")
     assert refused.status == 422
     assert "at most 1000" in refused.body

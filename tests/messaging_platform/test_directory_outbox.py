@@ -12,12 +12,16 @@ from typing import Any
 import pytest
 from botocore.exceptions import EndpointConnectionError
 
-from lambdas.messaging_platform import keys
+from lambdas.messaging_platform import keys, membership
 from lambdas.messaging_platform.directory import logic, projection
 from lambdas.messaging_platform.directory.projection import Projection
 from lambdas.messaging_platform.directory.records import Account, Change, NotYet, Receipts
 from lambdas.messaging_platform.directory.store import SETTLED_WITHIN_S
+from lambdas.messaging_platform.membership import may_see
+from lambdas.messaging_platform.messaging.store import Messages
+from lambdas.messaging_platform.records import Event
 from lambdas.shared.errors import NotFound
+from services.messaging_platform.fanout.logic import Member, audience
 from tests.messaging_platform.directory_ground import Crash, Faulty, Ground, ground_on, migrated_server
 from tests.messaging_platform.town import Tables, Talk
 from tests.postgres_server import Server
@@ -151,6 +155,31 @@ def test_a_request_killed_at_any_of_its_calls_leaves_what_the_sweep_makes_the_sa
             assert ground.pending() == []
         assert _within_aggregates(ground.seen()) == _within_aggregates(expected)
     assert killed > 2 * len(STORY)
+
+
+def test_a_group_that_is_told_in_several_events_is_told_wholly_and_once_wherever_it_is_killed(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "NAMED_AT_MOST", 2)
+    ground.people(*USERS)
+
+    def make(client: Any = None) -> None:
+        others = ["bob", "cid", "dan", "eve"]
+        logic.make_group("ann", "friends", others, f"k{at}-{after}", lambda _: chat, ground.directory(client))
+
+    for after in (False, True):
+        for at in range(1, 9):
+            chat = bytes([at, after, *range(14)])
+            with suppress(Crash):
+                make(Faulty(ground.dynamodb, at, after))
+            ground.sweep()
+            make()
+            events = ground.events(f"g-{chat.hex()}")
+            added = [json.loads(each["members"])["added"] for each in events]
+            assert added == [["ann", "bob"], ["cid", "dan"], ["eve"]]
+            assert ground.chat(f"g-{chat.hex()}")[keys.HEAD]["seq"] == 3
+    ground.delete(f"/groups/g-{chat.hex()}/members/eve", "ann")
+    assert int(ground.events(f"g-{chat.hex()}")[-1]["entry"]) == 4
 
 
 def test_a_request_that_comes_again_finishes_what_the_first_one_left(ground: Ground) -> None:
@@ -308,6 +337,46 @@ def test_messages_that_are_sent_meanwhile_have_their_places_and_the_events_their
     assert sum(each["kind"] == "members" for each in events) == 9
     last = max(int(each["entry"]) for each in events if each["kind"] == "members")
     assert ground.chat(chat)[keys.member("cid")]["until"] == last
+
+
+def test_who_comes_back_may_see_what_was_theirs_before_and_nothing_of_between(
+    ground: Ground, talk: Talk, messages: Messages
+) -> None:
+    ground.people(*USERS)
+    chat = ground.group("ann", "bob")
+    seen = [1]
+
+    def said(by: str) -> int:
+        return int(talk.send(by, chat)["seq"])
+
+    for _ in range(2):
+        seen += [said("ann"), said("bob")]
+        assert ground.delete(f"/groups/{chat}/members/bob", "ann").status == 204
+        seen.append(seen[-1] + 1)  # the event that says so
+        said("ann")
+        assert ground.put(f"/groups/{chat}/members/bob", "ann").status == 204
+        seen.append(seen[-1] + 2)
+    seen.append(said("bob"))
+    bob = messages.member(chat, "bob")
+    assert bob is not None
+    assert bob.until is None
+    assert [seq for seq in range(1, 20) if may_see(bob, seq)] == [*seen, *range(seen[-1] + 1, 20)]
+    # What fan-out has not delivered yet is delivered to whoever may see it.
+    back = Member("bob", bob.since, bob.until, bob.earlier)
+    early = Event(chat, 2, "message", "ann", "phone", "id", 1)
+    assert set(audience(early, [back])) == {"bob"}
+
+
+def test_of_who_comes_and_goes_all_the_time_the_latest_times_are_remembered(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "MOST_EARLIER", 2)
+    ground.people(*USERS)
+    chat = ground.group("ann", "bob")
+    for _ in range(3):
+        ground.delete(f"/groups/{chat}/members/bob", "ann")
+        ground.put(f"/groups/{chat}/members/bob", "ann")
+    assert json.loads(ground.chat(chat)[keys.member("bob")]["earlier"]) == [[3, 4], [5, 6]]
 
 
 # The sweep

@@ -75,6 +75,7 @@ class World:
     alive: set[tuple[str, str]] = field(default_factory=set)
     watching: list[str] = field(default_factory=list)
     hidden_from: set[str] = field(default_factory=set)
+    gone_by: list[tuple[str, str, str]] = field(default_factory=list)
     sent_by: dict[int, str] = field(default_factory=dict)
     told: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     before: Callable[[str], None] = lambda _: None
@@ -202,6 +203,10 @@ class World:
         self.before("privacy")
         return watcher not in self.hidden_from
 
+    def gone(self, user: str, device: str, connection: str) -> None:
+        self.before("gone")
+        self.gone_by.append((user, device, connection))
+
 
 def fan_out(world: World, pool: Any = None, stopping: threading.Event | None = None) -> Delivery:
     stopping = stopping or threading.Event()
@@ -295,6 +300,7 @@ def test_a_dead_connection_is_removed_and_its_device_pushed(how: str) -> None:
     assert world.devices["bob", "d0"].connection is None
     assert world.closed == ([connection] if how == "failed" else [])  # so that its client comes back
     assert world.pushes == {("bob", "d0", 1)}
+    assert world.gone_by == [("bob", "d0", connection)]  # and offline is not told when its time is up
 
 
 def test_a_connection_that_replaced_the_dead_one_is_kept() -> None:
@@ -311,6 +317,21 @@ def test_a_connection_that_replaced_the_dead_one_is_kept() -> None:
     assert world.devices["bob", "d0"].connection == "c2"
     assert world.clients["bob", "d0"].seen == {(CHAT, 1)}
     assert world.pushes == set()
+    assert world.gone_by == []
+
+
+def test_a_cache_that_is_away_holds_no_delivery_up() -> None:
+    world = group("ann", "bob")
+    world.connect("bob", "d0")
+    world.die("bob", "d0", silently=False)
+
+    def fail(call: str) -> None:
+        if call == "gone":
+            raise Unavailable("no cache")
+
+    world.before = fail
+    fan_out(world).deliver(message())
+    assert world.pushes == {("bob", "d0", 1)}
 
 
 def test_a_device_without_a_sign_of_life_is_pushed_though_its_connection_took_the_frame() -> None:

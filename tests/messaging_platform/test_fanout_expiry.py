@@ -163,6 +163,7 @@ def test_the_loop_takes_all_that_is_due_and_lives_through_failures(
 class Noted:
     def __init__(self, sight: Sight) -> None:
         self.sight = sight
+        self.told: list[Presence] = []
 
     def is_alive(self, inboxes: Sequence[str]) -> set[str]:
         return set(inboxes)
@@ -172,6 +173,12 @@ class Noted:
 
     def sights(self, watcher: str, users: Sequence[str]) -> dict[str, Sight]:
         return dict.fromkeys(users, self.sight)
+
+    def gone(self, user: str, device: str, connection: str = "") -> int | None:
+        return 900 if (user, device, connection) == ("ann", "a1", "c1") else None
+
+    def tell(self, record: Presence) -> None:
+        self.told.append(record)
 
 
 @pytest.mark.parametrize(
@@ -187,8 +194,17 @@ class Noted:
 )
 def test_who_may_see_somebody_is_decided_again_when_it_is_told(sight: Sight, sees: bool) -> None:
     noted = Noted(sight)
-    presences = Presences(noted, noted)
+    presences = Presences(noted, noted, noted)
     assert presences.may_see("bob", "ann") == sees
     assert presences.may_see("ann", "ann")
     assert presences.watchers("ann") == ["bob#ann"]
     assert presences.is_alive(["ann#a1"]) == {"ann#a1"}
+
+
+def test_of_a_connection_that_is_found_dead_its_user_is_told_to_be_offline_if_that_was_the_last() -> None:
+    noted = Noted(Sight(None, is_contact=False, is_blocked=False))
+    presences = Presences(noted, noted, noted)
+    presences.gone("ann", "a2", "c2")  # another device is there
+    assert noted.told == []
+    presences.gone("ann", "a1", "c1")
+    assert noted.told == [Presence("ann", online=False, last_seen=900)]

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lambdas.messaging_platform.membership import Earlier, may_see
 from lambdas.messaging_platform.messaging import logic as messaging
 from lambdas.messaging_platform.messaging import models
 from lambdas.messaging_platform.people import Device
@@ -46,6 +47,11 @@ def test_who_is_removed_learns_it_from_the_event_that_removes_them() -> None:
     assert set(logic.audience(removal, [Member("ann", 1), Member("bob", since=1, until=4)])) == {"ann", "bob"}
 
 
+def test_who_came_back_gets_what_was_not_delivered_of_the_time_before() -> None:
+    back = [Member("bob", since=9, earlier=((1, 2), (4, 6)))]
+    assert [seq for seq in range(1, 11) if logic.audience(event(seq), back)] == [1, 2, 4, 5, 6, 9, 10]
+
+
 def test_what_an_edit_says_is_shown_to_those_who_may_see_the_message_alone() -> None:
     edit = event(seq=9, kind="edit", target=4, body={"text": "new"})
     shown = logic.audience(edit, [Member("ann", since=4), Member("late", since=5)])
@@ -58,16 +64,15 @@ def test_what_an_edit_says_is_shown_to_those_who_may_see_the_message_alone() -> 
     until=st.none() | st.integers(1, 9),
     seq=st.integers(1, 9),
     target=st.integers(1, 9),
+    earlier=st.just(()) | st.tuples(st.tuples(st.integers(1, 9), st.integers(1, 9))),
 )
 def test_what_is_delivered_is_what_history_would_show(
-    since: int, until: int | None, seq: int, target: int
+    since: int, until: int | None, seq: int, target: int, earlier: Earlier
 ) -> None:
     edit = event(seq=seq, kind="edit", target=target, body={"text": "new"})
-    member = models.Member("ann", "member", since, until, delivered=0, read=0, hides_read=False)
-    delivered = logic.audience(edit, [Member("ann", since, until)]).get("ann")
-    assert delivered == (
-        messaging.shown(member, models.Stored(edit)) if messaging.may_see(member, seq) else None
-    )
+    member = models.Member("ann", "member", since, until, 0, 0, hides_read=False, earlier=earlier)
+    delivered = logic.audience(edit, [Member("ann", since, until, earlier)]).get("ann")
+    assert delivered == (messaging.shown(member, models.Stored(edit)) if may_see(member, seq) else None)
 
 
 def test_only_messages_are_pushed_and_never_to_their_sender() -> None:

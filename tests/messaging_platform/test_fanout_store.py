@@ -17,6 +17,7 @@ from lambdas.messaging_platform.records import Event
 from lambdas.messaging_platform.settings import FanOutSettings
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.kafka import Record
+from lambdas.shared.sdk import bounded_client
 from services.messaging_platform.fanout.logic import Member
 from services.messaging_platform.fanout.store import Store
 
@@ -76,11 +77,15 @@ class Aws:
         )
         return client
 
-    def member(self, chat: str, user: str, since: int, until: int | None = None) -> None:
+    def member(
+        self, chat: str, user: str, since: int, until: int | None = None, earlier: str | None = None
+    ) -> None:
         item = {"chat": {"S": chat}, "entry": {"S": keys.member(user)}, "user": {"S": user}}
         item["since"] = {"N": str(since)}
         if until is not None:
             item["until"] = {"N": str(until)}
+        if earlier is not None:
+            item["earlier"] = {"S": earlier}
         self.dynamodb.put_item(TableName="chats", Item=item)
 
     def messages(self, queue: str) -> list[dict[str, Any]]:
@@ -111,8 +116,13 @@ def test_members_are_all_that_a_chat_has_or_had_and_read_consistently(aws: Aws) 
     aws.dynamodb.put_item(TableName="chats", Item={"chat": {"S": CHAT}, "entry": {"S": keys.HEAD}})
     aws.member(CHAT, "ann", 1)
     aws.member(CHAT, "bob", 3, until=9)
+    aws.member(CHAT, "cid", 8, earlier="[[1,2],[4,5]]")
     aws.member(OTHER, "eve", 1)
-    assert aws.store.members(CHAT) == [Member("ann", 1), Member("bob", 3, 9)]
+    assert aws.store.members(CHAT) == [
+        Member("ann", 1),
+        Member("bob", 3, 9),
+        Member("cid", 8, earlier=((1, 2), (4, 5))),
+    ]
     assert aws.calls[-1]["ConsistentRead"] is True
 
 

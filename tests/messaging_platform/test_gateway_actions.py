@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from lambdas.messaging_platform.people import Connection, Device
+from lambdas.messaging_platform.people import Connection
 from lambdas.messaging_platform.presence.cache import Heard, State
 from lambdas.messaging_platform.presence.logic import Services, Socket
 from lambdas.messaging_platform.records import Presence, Typing
@@ -31,7 +31,7 @@ class Fake:
         self.fails: Exception | None = None
         self.told: list[Presence | Typing] = []
         self.closed: list[str] = []
-        self.noted: Device | None = Device("ann", "a1", connection="old", gateway="", connected_at=5)
+        self.noted: Connection | None = Connection("old", "")  # None: there is no such device
 
     # Tickets
 
@@ -48,12 +48,11 @@ class Fake:
 
     # Devices
 
-    def device(self, user: str, device: str) -> Device | None:
-        return self.noted
-
     def connect(self, user: str, device: str, connection: str, gateway: str, at: int) -> Connection | None:
         self.asked.append(f"{connection} {gateway} {at}")
-        return Connection("old", "")
+        if self.noted is None:
+            raise NotFound("you have no such device")
+        return self.noted
 
     def disconnect(self, user: str, device: str, connection: str) -> bool:
         self.asked.append(f"disconnect {connection}")

@@ -107,6 +107,14 @@ def _without_looking_at_the_media(patch: Patch) -> None:
     patch.setattr(logic, "_media_body", lambda _, __, id, ___: {"media": id})
 
 
+def _without_the_media_being_as_it_was(patch: Patch) -> None:
+    patch.setattr(store, "IF_SENDABLE", f"{ALWAYS} OR #owner = :sender AND chat = :chat AND #state = :ready")
+
+
+def _without_the_earlier_times(patch: Patch) -> None:
+    patch.setattr(store, "earlier_of", lambda _: ())
+
+
 def _without_hiding_texts(patch: Patch) -> None:
     patch.setattr(logic, "shown", lambda _, stored: stored.event)
 
@@ -212,6 +220,16 @@ GUARDS: Sequence[Guard] = [
     (_without_looking_at_the_target, chats.test_what_is_old_is_not_edited_and_what_is_older_not_deleted, {}),
     (_without_taking_texts_out, chats.test_of_a_deleted_message_no_text_stays_in_the_table, {}),
     (_without_looking_at_the_media, chats.test_media_is_sent_by_its_owner_in_its_chat_when_it_is_ready, {}),
+    (
+        _without_the_media_being_as_it_was,
+        chats.test_media_that_changes_while_it_is_sent_is_not_sent,
+        {"changed": {"state": "rejected"}, "why": "refused"},
+    ),
+    (
+        _without_the_earlier_times,
+        chats.test_who_came_back_reads_what_was_theirs_before_and_nothing_of_between,
+        {},
+    ),
     (_without_hiding_texts, chats.test_no_text_is_shown_from_outside_of_somebodys_time_in_a_chat, {}),
     (_with_marks_that_go_back, chats.test_a_mark_that_comes_late_to_the_table_moves_nothing_back, {}),
     (_with_marks_beyond_the_end, chats.test_marks_move_forward_and_never_back, {}),

@@ -425,9 +425,11 @@ class FakeQueue:
         self.deleted.append(message)
 
 
-def loop(queue: Any, handle: Callable[[str], None], **more: Any) -> Program:
+def loop(
+    queue: Any, handle: Callable[[str], None], stopping: threading.Event | None = None, **more: Any
+) -> Program:
     metrics = Metrics("inspection", io.StringIO())
-    return Program(queue, handle, logger_of("inspection"), metrics, **more)
+    return Program(queue, handle, logger_of("inspection"), metrics, stopping or threading.Event(), **more)
 
 
 def a_message(receives: int = 1, body: str = "a body") -> Message:
@@ -435,9 +437,10 @@ def a_message(receives: int = 1, body: str = "a body") -> Message:
 
 
 def run_until_empty(queue: FakeQueue, handle: Callable[[str], None], **more: Any) -> Program:
-    made = loop(queue, handle, at_once=1, **more)
-    queue._empty = made.stop
-    assert made.run()
+    stopping = threading.Event()
+    made = loop(queue, handle, stopping, at_once=1, **more)
+    queue._empty = stopping.set
+    made.run()
     return made
 
 
@@ -491,11 +494,11 @@ def test_told_to_end_it_finishes_what_it_has_and_takes_nothing_more() -> None:
         begun.set()
         assert go_on.wait(BOUND_S)
 
-    made = loop(queue, work, at_once=1)
-    running = threading.Thread(target=made.run)
+    stopping = threading.Event()
+    running = threading.Thread(target=loop(queue, work, stopping, at_once=1).run)
     running.start()
     assert begun.wait(BOUND_S)
-    made.stop()
+    stopping.set()
     go_on.set()
     running.join(BOUND_S)
     assert not running.is_alive()
@@ -506,15 +509,14 @@ def test_told_to_end_it_finishes_what_it_has_and_takes_nothing_more() -> None:
 def test_what_comes_with_the_last_answer_goes_back_at_once() -> None:
     message = a_message()
     handled: list[str] = []
-    queue = FakeQueue()
-    made = loop(queue, handled.append, at_once=1)
+    queue, stopping = FakeQueue(), threading.Event()
 
     def receive(_: int) -> Message:
-        made.stop()
+        stopping.set()
         return message
 
     queue.receive = receive  # type: ignore[assignment, method-assign]
-    assert made.run()
+    loop(queue, handled.append, stopping, at_once=1).run()
     assert (handled, queue.deleted, queue.hidden) == ([], [], [(message, 0)])
 
 
@@ -533,7 +535,8 @@ def test_a_thread_that_dies_ends_the_program_for_kubernetes_to_start_it_again() 
         raise SystemExit
 
     made = loop(FakeQueue(empty=die), lambda _: None)
-    assert made.run() is False
+    with pytest.raises(program.ThreadDied):
+        made.run()
 
 
 def test_poison_goes_to_the_dead_letters_by_the_queues_own_policy(
@@ -552,7 +555,8 @@ def test_poison_goes_to_the_dead_letters_by_the_queues_own_policy(
     media = ground.checking(b"abc", STREAM)
     for body in ("poison", ground.notice(media)):
         ground.sqs.send_message(QueueUrl=url, MessageBody=body)
-    made = loop(store.Queue(url), inspected.inspection.handle, at_once=1)
+    stopping = threading.Event()
+    made = loop(store.Queue(url), inspected.inspection.handle, stopping, at_once=1)
     running = threading.Thread(target=made.run)
     running.start()
     found: list[Any] = []
@@ -561,7 +565,7 @@ def test_poison_goes_to_the_dead_letters_by_the_queues_own_policy(
         found += ground.sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=0).get("Messages", [])
         if found and inspected.verdict(media)[0] == "ready":
             break
-    made.stop()
+    stopping.set()
     running.join(BOUND_S)
     assert [each["Body"] for each in found] == ["poison"]
     assert inspected.verdict(media) == ("ready", None)

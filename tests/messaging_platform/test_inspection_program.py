@@ -75,8 +75,31 @@ def test_a_probe_that_hangs_holds_up_no_other() -> None:
     assert answers == [(200, {"ready": True})]
 
 
-def test_the_process_serves_its_probes_and_ends_when_it_is_told_to(tmp_path: Path) -> None:
-    """Its queue never answers: it is healthy, never ready, and ends all the same."""
+NAME = "services.messaging_platform.inspection"
+TOLD_WHILE_IT_WAITS = f"""
+import runpy, signal, sys, threading
+
+wait = threading.Condition.wait
+
+def told(self, timeout=None):
+    by = sys._getframe(2).f_code.co_filename
+    if threading.current_thread() is threading.main_thread() and by.endswith("inspection/program.py"):
+        signal.raise_signal(signal.SIGTERM)
+    return wait(self, timeout)
+
+threading.Condition.wait = told
+runpy.run_module("{NAME}", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("started_by", [["-m", NAME], ["-c", TOLD_WHILE_IT_WAITS]], ids=["as it is", "told"])
+def test_the_process_serves_its_probes_and_ends_when_it_is_told_to(
+    started_by: list[str], tmp_path: Path
+) -> None:
+    """Its queue never answers: it is healthy, never ready, and ends all the same.
+
+    Also where the signal comes while its main thread is within what the signal is to set, if it ever is.
+    """
     port, closed = free_port(), free_port()
     settings = InspectSettings("media", f"http://127.0.0.1:{closed}/queue", "uploads", "published")
     environment = os.environ | settings.as_environment()
@@ -88,7 +111,7 @@ def test_the_process_serves_its_probes_and_ends_when_it_is_told_to(tmp_path: Pat
         "AWS_SECRET_ACCESS_KEY": "testing",
         "AWS_DEFAULT_REGION": "eu-central-1",
     }
-    command = [sys.executable, "-m", "services.messaging_platform.inspection"]
+    command = [sys.executable, *started_by]
     log = tmp_path / "log"
     with log.open("w") as out:
         program = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)

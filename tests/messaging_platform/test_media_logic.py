@@ -68,6 +68,12 @@ class TestWhoSees:
         assert logic._may_see(media, Membership(since=5, until=None, head=9))
         assert logic._may_see(media, Membership(since=1, until=4, head=9))
         assert not logic._may_see(media, Membership(since=10, until=None, head=9))
+        assert not logic._may_see(media, Membership(since=5, until=8, head=9)), "neither was theirs to see"
+
+    def test_who_came_back_sees_what_was_sent_in_the_time_before(self) -> None:
+        media = Media(**(vars(MEDIA) | {"first_seq": 3, "last_seq": 3}))
+        assert logic._may_see(media, Membership(since=9, until=None, head=9, earlier=((2, 5),)))
+        assert not logic._may_see(media, Membership(since=9, until=None, head=9, earlier=((4, 5),)))
 
     def test_of_what_no_message_is_known_to_carry_only_present_members_know(self) -> None:
         assert logic._may_see(MEDIA, Membership(since=5, until=None, head=9))

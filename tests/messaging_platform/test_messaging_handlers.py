@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lambdas.messaging_platform import keys
-from lambdas.messaging_platform.messaging import api
+from lambdas.messaging_platform.messaging import api, models
 from lambdas.messaging_platform.messaging.store import Messages
 from lambdas.messaging_platform.records import Event
 from lambdas.shared.errors import NotFound, Unavailable
@@ -139,6 +139,18 @@ def test_too_many_messages_have_a_status_and_say_when_to_try_again(
 def test_what_is_no_frame_is_refused_over_http(town: Town, body: str | None) -> None:
     town.device("ann", "phone")
     assert http("POST", "/actions/phone", "ann", body).status in (400, 422)
+
+
+def test_the_longest_text_is_taken_over_http_however_json_spells_it(town: Town) -> None:
+    chat = town.direct("ann", "bob")
+    town.device("ann")
+    longest = json.dumps(send(chat, "\U0001f600" * models.LONGEST_TEXT))
+    assert len(longest) > 48 * 1024
+    assert http("POST", "/actions/phone", "ann", longest).status == 200
+    (event,) = http("GET", f"/chats/{chat}/messages", "bob").json["events"]
+    assert len(event["body"]["text"]) == models.LONGEST_TEXT
+    assert http("POST", "/actions/phone", "ann", longest + " " * 17_000).status == 413
+    assert frame("ann", longest)["reason"] == "malformed", "a frame has less room, and need not spell it so"
 
 
 def test_an_inbox_is_read_over_http_by_pages(town: Town) -> None:

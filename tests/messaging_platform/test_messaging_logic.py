@@ -20,7 +20,7 @@ from lambdas.messaging_platform.messaging import logic, models, view
 from lambdas.messaging_platform.messaging.models import Caller, Draft, Snapshot
 from lambdas.messaging_platform.messaging.store import Log, Messages, Proposal
 from lambdas.messaging_platform.records import Event, as_document, decode
-from lambdas.shared.errors import Malformed, NotFound, Unavailable
+from lambdas.shared.errors import Malformed, NotFound, Refused, Unavailable
 from tests.messaging_platform.town import NOW_MS, Talk, Town
 
 pytestmark = pytest.mark.fast
@@ -232,6 +232,40 @@ def test_who_came_later_reads_from_then_on(town: Town, talk: Talk) -> None:
     assert reason(talk.delete("bob", chat, 2)) == "not_found"
 
 
+def test_who_came_back_reads_what_was_theirs_before_and_nothing_of_between(town: Town, talk: Talk) -> None:
+    chat = town.group("ann")
+    for _ in range(12):
+        talk.send("ann", chat)
+    town.join(chat, "bob", since=9, earlier="[[2,3],[5,6]]")
+    theirs = [2, 3, 5, 6, 9, 10, 11, 12]
+    place = logic.standing(chat, "bob", talk.store)
+    for limit in (1, 2, 3, 100):
+        for way, start in (("after", 0), ("before", None)):
+            seen: list[int] = []
+            at: int | None = start
+            while True:
+                asked = {"after": None, "before": None, way: at}
+                page = logic.history_page(place, **asked, limit=limit, store=talk.store)
+                found = [each["seq"] for each in page["events"]]
+                seen = [*seen, *found] if way == "after" else [*found, *seen]
+                if (at := page["next"]) is None:
+                    break
+            assert seen == theirs, (limit, way)
+    between = logic.history_page(place, 6, 9, 100, talk.store)
+    assert between == {"events": [], "next": None}
+    assert reason(talk.delete("bob", chat, 4)) == "not_found"
+    assert reason(talk.delete("bob", chat, 5)) == "refused", "it is another one's"
+
+
+def test_who_left_does_not_see_how_far_those_have_come_who_are_there(town: Town, talk: Talk) -> None:
+    chat = town.group("ann", "bob")
+    talk.send("ann", chat)
+    assert logic.receipts(chat, "bob", talk.store).keys() == {"ann", "bob"}
+    town.join(chat, "bob", until=1)
+    with pytest.raises(Refused):
+        logic.receipts(chat, "bob", talk.store)
+
+
 def test_who_is_to_join_is_no_member_before_the_event_that_says_so(town: Town, talk: Talk) -> None:
     """The items of a large group's members are written before their event."""
     chat = town.group("ann")
@@ -368,6 +402,56 @@ def test_media_is_sent_by_its_owner_in_its_chat_when_it_is_ready(town: Town, tal
     assert read_history(talk, "bob", chat)[0]["body"] == {"media": "ready", "type": "image/png", "size": 7}
     assert reason(talk.edit("ann", chat, 1, "a caption")) == "refused"
     assert talk.delete("ann", chat, 1)["type"] == "sent"
+
+
+def test_media_knows_from_which_message_to_which_it_is_carried(town: Town, talk: Talk) -> None:
+    chat = town.direct("ann", "bob")
+    town.media("photo", "ann", chat)
+
+    def send(id: str) -> dict[str, Any]:
+        return talk.act("ann", {"action": "send", "chat": chat, "id": id, "body": {"media": "photo"}})
+
+    def carried() -> list[str | None]:
+        [item] = town.items(town.tables.media_table)
+        return [item.get(name, {}).get("N") for name in ("first_seq", "last_seq")]
+
+    talk.send("bob", chat)
+    assert carried() == [None, None]
+    assert send("one")["seq"] == 2
+    assert carried() == ["2", "2"]
+    talk.send("bob", chat)
+    assert send("two")["seq"] == 4
+    assert send("two")["repeated"]
+    assert carried() == ["2", "4"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "why"),
+    [({"state": "rejected"}, "refused"), ({"owner": "bob"}, "not_found"), ({"chat": "g-"}, "not_found")],
+)
+def test_media_that_changes_while_it_is_sent_is_not_sent(
+    changed: dict[str, str], why: str, town: Town, talk: Talk, messages: Messages
+) -> None:
+    """The change comes between the reading and the writing."""
+    chat = town.direct("ann", "bob")
+    town.media("photo", "ann", chat)
+    look = messages.snapshot
+    looked: list[Draft] = []
+
+    def then_change(draft: Draft, user: str) -> Snapshot:
+        found = look(draft, user)
+        if not looked:
+            item = {"media": "photo", "owner": "ann", "chat": chat, "state": "ready", **changed}
+            town.put(town.tables.media_table, {**item, "type": "image/png", "size": 7})
+        looked.append(draft)
+        return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(messages, "snapshot", then_change)
+        frame = {"action": "send", "chat": chat, "id": "one", "body": {"media": "photo"}}
+        assert reason(talk.act("ann", frame)) == why
+    assert len(looked) == 2
+    assert events_of(town, chat) == []
 
 
 # How far somebody has come
@@ -639,6 +723,22 @@ def read_all(talk: Talk, seen: view.View, limit: int) -> view.View:
     while (further := read_on(talk, seen, limit)).upto != seen.upto:
         seen = further
     return further
+
+
+def test_a_view_goes_on_where_history_passes_over_what_was_not_its_readers() -> None:
+    def event(seq: int) -> Event:
+        return Event("g-", seq, "message", "ann", "phone", f"id-{seq}", NOW_MS, {"text": "hello"})
+
+    seen = view.empty("g-", since=2)
+    for seq in (2, 3, 9, 10):
+        seen = view.apply(seen, event(seq))
+    assert (seen.upto, seen.missing) == (3, (4, 8))
+    early = view.fill(seen, 7, [event(8), event(9)])
+    assert (early.upto, early.missing) == (3, (4, 7)), "what is before the page may still come"
+    filled = view.fill(seen, 3, [event(4), event(7), event(9)])
+    assert (filled.upto, filled.missing) == (10, None)
+    assert sorted(filled.lines) == [2, 3, 4, 7, 9, 10]
+    assert view.fill(filled, 3, [event(4), event(7)]) == filled
 
 
 def test_an_event_that_comes_early_is_held_back_and_one_that_comes_again_is_dropped() -> None:

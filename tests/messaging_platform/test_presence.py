@@ -257,14 +257,39 @@ def test_the_end_of_an_old_connection_leaves_the_new_one(platform: Platform) -> 
     assert platform.told.records == [Presence(ANN, True, None)]
 
 
+def test_a_late_connection_takes_no_newer_ones_place_whoever_notes_it(platform: Platform) -> None:
+    """Whatever was read before: between that and the writing, the newer one may have come."""
+    assert platform.people.connect(ANN, "phone", "c2", "", 2_000) is None
+    with pytest.raises(Conflict):
+        platform.people.connect(ANN, "phone", "c1", "", 1_000)
+    with pytest.raises(NotFound):
+        platform.people.connect(ANN, "made-up", "c3", "", 3_000)
+    assert platform.connection(ANN) == "c2"
+    replaced = platform.people.connect(ANN, "phone", "c3", "", 2_000)
+    assert (replaced and replaced.id, platform.connection(ANN)) == ("c2", "c3")
+
+
 def test_a_connection_that_is_noted_nowhere_is_noted_again_with_its_heartbeat(platform: Platform) -> None:
-    """What a late `$connect` leaves behind when it slips in between: the other connection's row, or none."""
+    """As after a frame that failed, though the connection was well."""
     logic.connect(at(ANN, "c2", 2_000), platform.services)
-    platform.people.connect(ANN, "phone", "c1", "", 1_000)
-    platform.store.heartbeat_and_look(ANN, "phone", "c1", (), is_noted=True)
-    platform.people.disconnect(ANN, "phone", "c1")
+    platform.people.disconnect(ANN, "phone", "c2")
+    platform.store.gone(ANN, "phone", "c2", was_noted=True)
     logic.heartbeat(at(ANN, "c2", 2_000), (), platform.services)
     assert platform.connection(ANN) == "c2"
+
+
+def test_a_device_that_was_removed_is_not_online_for_as_long_as_it_beats(platform: Platform) -> None:
+    logic.connect(at(ANN), platform.services)
+    key = {"user": {"S": ANN}, "entry": {"S": keys.device("phone")}}
+    platform.dynamodb.delete_item(TableName=platform.settings.people_table, Key=key)
+    platform.client.flushall()  # and nobody knows its connection any more
+    with pytest.raises(NotFound):
+        logic.heartbeat(at(ANN), (), platform.services)
+    assert platform.store.is_alive(["ann#phone"]) == set()
+    assert platform.sockets.closed == [("c1", "")]
+    last = platform.told.records[-1]
+    assert isinstance(last, Presence)
+    assert not last.online
 
 
 def test_of_two_connections_that_both_beat_the_newer_stays(platform: Platform) -> None:
@@ -580,42 +605,135 @@ def test_a_table_that_leaves_keys_out_is_unavailable_and_nobody_is_shown(platfor
 # The topic
 
 
+class Broker:
+    """Kafka, which takes as long as it is told to."""
+
+    def __init__(self, *takes_s: float, fails: Exception | None = None) -> None:
+        self.takes_s = list(takes_s)
+        self.fails = fails
+        self.prepared = threading.Event()
+        self.sent: list[tuple[str, str, bytes, float]] = []
+
+    def prepare(self, topic: str, within_s: float) -> None:
+        self._take()
+        self.prepared.set()
+
+    def send_all(self, topic: str, messages: Sequence[tuple[str, bytes]], within_s: float) -> None:
+        self._take()
+        self.sent.extend((topic, key, value, within_s) for key, value in messages)
+
+    def _take(self) -> None:
+        if self.takes_s:
+            threading.Event().wait(self.takes_s.pop(0))
+        if self.fails is not None:
+            raise self.fails
+
+
+CAME, WENT = Presence(ANN, True, None), Presence(ANN, False, 7)
+
+
 def test_what_is_told_is_keyed_by_whom_it_is_about() -> None:
-    sent: list[tuple[str, str, bytes, float]] = []
-
-    def send(topic: str, messages: Sequence[tuple[str, bytes]], within: float) -> None:
-        sent.extend((topic, key, value, within) for key, value in messages)
-
-    topic = Topic(send, "presence")
-    topic.tell(Presence(ANN, False, 7))
+    broker = Broker()
+    topic = Topic(broker, "presence")
+    topic.tell(WENT)
     topic.tell(Typing(GROUP, BOB, True, 8))
-    assert [(name, key, decode(value)) for name, key, value, _ in sent] == [
-        ("presence", ANN, Presence(ANN, False, 7)),
+    assert [(name, key, decode(value)) for name, key, value, _ in broker.sent] == [
+        ("presence", ANN, WENT),
         ("presence", GROUP, Typing(GROUP, BOB, True, 8)),
     ]
-    assert all(within <= 1 for *_, within in sent)
+    assert [within for *_, within in broker.sent] == [
+        store_module.CONNECTED_WITHIN_S,
+        store_module.TOLD_WITHIN_S,
+    ]
 
 
-def test_a_topic_that_hangs_holds_nobody_up_and_is_left_alone_for_a_while() -> None:
-    hang, calls = threading.Event(), []
+def test_the_first_that_is_told_waits_for_the_connection_and_what_comes_later_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_module, "TOLD_WITHIN_S", 0.05)
+    monkeypatch.setattr(store_module, "CONNECTED_WITHIN_S", 2.0)
+    broker = Broker(0.3, 0.0, 0.3)
+    topic = Topic(broker, "presence")
+    for record in (CAME, WENT):
+        topic.tell(record)
+    assert [decode(value) for _, _, value, _ in broker.sent] == [CAME, WENT]
+    timed(lambda: topic.tell(CAME), 0.25)  # it has failed, with a connection that was there
+    assert len(broker.sent) == 2
 
-    def send(*_: Any) -> None:
-        calls.append("sent")
-        hang.wait(10)
 
-    topic = Topic(send, "presence")
-    timed(lambda: topic.tell(Presence(ANN, True, None)), 1.5)
-    timed(lambda: topic.tell(Presence(BOB, True, None)), 0.2)
-    hang.set()
-    assert calls == ["sent"]
+def test_the_connection_begins_before_anything_is_told_and_holds_nobody_up() -> None:
+    broker = Broker(0.3)
+    topic = Topic(broker, "presence")
+    timed(topic.prepare, 0.2)
+    topic.tell(CAME)
+    assert broker.prepared.is_set()
+    assert len(broker.sent) == 1
+
+
+def test_a_connection_that_cannot_be_begun_is_tried_again_by_the_first_that_is_told() -> None:
+    broker = Broker(fails=Unavailable("away"))
+    topic = Topic(broker, "presence")
+    topic.prepare()
+    topic._pool.submit(lambda: None).result(5)
+    broker.fails = None
+    topic.tell(CAME)
+    assert len(broker.sent) == 1
+
+
+def test_a_topic_that_hangs_holds_nobody_up_and_is_left_alone_for_a_while(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store_module, "CONNECTED_WITHIN_S", 0.2)
+    broker = Broker(1.0)
+    topic = Topic(broker, "presence")
+    timed(lambda: topic.tell(CAME), 0.7)
+    timed(lambda: topic.tell(WENT), 0.1)
+    topic._pool.shutdown()
+    assert len(broker.sent) == 1
+
+
+def test_a_topic_that_stays_away_is_left_alone_for_longer_each_time_and_for_a_minute_at_most() -> None:
+    now, broker = [0.0], Broker(fails=Unavailable("away"))
+    topic = Topic(broker, "presence", clock=lambda: now[0])
+    asked: list[float] = []
+    send_all = broker.send_all
+
+    def note(*arguments: Any) -> None:
+        asked.append(now[0])
+        send_all(*arguments)
+
+    broker.send_all = note  # type: ignore[assignment, method-assign]
+    for second in range(300):
+        now[0] = float(second)
+        topic.tell(CAME)
+    assert asked == [0, 5, 15, 35, 75, 135, 195, 255]
+    broker.fails = None
+    now[0] = 315.0
+    topic.tell(CAME)
+    broker.fails = Unavailable("away")
+    topic.tell(CAME)
+    now[0] = 320.0
+    topic.tell(CAME)
+    assert asked[-3:] == [315, 315, 320], "once it was there, it counts anew"
+
+
+def test_threads_that_fail_together_are_one_failure() -> None:
+    now, broker = [0.0], Broker(0.2, 0.2, 0.2, 0.2, fails=Unavailable("away"))
+    topic = Topic(broker, "presence", threads=4, clock=lambda: now[0])
+    callers = [threading.Thread(target=topic.tell, args=(CAME,)) for _ in range(4)]
+    for each in callers:
+        each.start()
+    for each in callers:
+        each.join()
+    broker.fails = None
+    now[0] = store_module.UNTOLD_S
+    topic.tell(CAME)
+    assert len(broker.sent) == 1
 
 
 @pytest.mark.parametrize("problem", [Unavailable("away"), RuntimeError("a fault of ours")])
 def test_a_topic_that_fails_fails_nobody(problem: Exception) -> None:
-    def send(*_: Any) -> None:
-        raise problem
-
-    Topic(send, "presence").tell(Presence(ANN, True, None))
+    Topic(Broker(fails=problem), "presence").tell(CAME)
 
 
 # The handler
@@ -709,11 +827,15 @@ def test_a_store_that_is_busy_is_refused_as_unavailable(
 
     monkeypatch.setattr(platform.store, "sights", busy)
     assert json.loads(handler("heartbeat", {"watch": [BOB]})["body"])["reason"] == "unavailable"
-    monkeypatch.setattr(platform.people, "device", busy)
+    monkeypatch.setattr(platform.people, "connect", busy)
     assert handler("$connect")["statusCode"] == 503
 
 
-def test_the_process_has_one_of_everything_and_asks_nobody_at_its_start(platform: Platform) -> None:
+def test_the_process_has_one_of_everything_and_asks_nobody_but_kafka_at_its_start(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broker = Broker()
+    monkeypatch.setattr("lambdas.shared.kafka.Producer", lambda _: broker)
     for made in (store_module.store, store_module.people, store_module.topic):
         made.cache_clear()
     context = {"domainName": "a1b2c3.execute-api.eu-central-1.amazonaws.com", "stage": "live"}
@@ -722,6 +844,8 @@ def test_the_process_has_one_of_everything_and_asks_nobody_at_its_start(platform
     assert services.store is again.store
     assert services.sockets is again.sockets
     assert "_client" not in vars(store_module.store()._cache)
+    assert broker.prepared.wait(5)
+    store_module.topic.cache_clear()
 
 
 # Guards: each is taken away, and a test above turns red.
@@ -735,16 +859,19 @@ def test_without_the_condition_the_end_of_an_old_connection_would_end_the_new_on
         test_the_end_of_an_old_connection_leaves_the_new_one(platform)
 
 
-def test_without_the_comparison_a_late_connection_would_take_the_place_of_a_newer_one(
-    platform: Platform, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "test",
+    [
+        test_a_connection_that_comes_late_is_refused,
+        test_a_late_connection_takes_no_newer_ones_place_whoever_notes_it,
+    ],
+)
+def test_without_the_condition_a_late_connection_would_take_the_place_of_a_newer_one(
+    test: Callable[[Platform], None], platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def note(socket: logic.Socket, services: logic.Services) -> bool:
-        services.devices.connect(socket.user, socket.device, socket.connection, "", socket.connected_at)
-        return True
-
-    monkeypatch.setattr(logic, "_note", note)
+    monkeypatch.setattr(people, "IF_NONE_IS_NEWER", ":at = :at")
     with pytest.raises(pytest.fail.Exception):
-        test_a_connection_that_comes_late_is_refused(platform)
+        test(platform)
 
 
 def test_without_looking_for_another_connection_one_that_is_noted_nowhere_would_stay_deaf(

@@ -258,6 +258,29 @@ def test_without_enough_replicas_a_producer_says_so_in_time_and_goes_on_afterwar
     }
 
 
+def test_a_producer_that_was_prepared_has_all_that_it_asks_for_first(cluster: str) -> None:
+    prepared = Producer(cluster)
+    prepared.prepare("shared", within_s=10)
+    assert prepared._known == {"shared"}
+    made = prepared._made
+    prepared.send_all("shared", wave("prepared", 1), within_s=10)
+    assert prepared._made is made
+
+
+def test_a_producer_cannot_be_prepared_for_a_cluster_that_does_not_answer(
+    cluster: str, emulator: Emulator
+) -> None:
+    with closing(Control(emulator.endpoint)) as control:
+        for broker in (1, 2):
+            control.call("kafka/stop_broker", name="backbone", broker=broker)
+        unprepared = Producer(cluster)
+        with pytest.raises(Unavailable):
+            unprepared.prepare("shared", within_s=1)
+        for broker in (1, 2):
+            control.call("kafka/start_broker", name="backbone", broker=broker)
+    unprepared.send_all("shared", wave("late", 1), within_s=10)
+
+
 def test_importing_it_loads_no_library() -> None:
     program = (
         "import sys, lambdas.shared.kafka;"

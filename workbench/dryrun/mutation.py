@@ -158,9 +158,16 @@ def without(document: Mapping[str, Any], statement: int, action: str) -> dict[st
 
 
 def unplayed(
-    role: str, grant: Grant, outside: Sequence[Decision], played: Sequence[Decision] = ()
+    role: str,
+    grant: Grant,
+    outside: Sequence[Decision],
+    played: Sequence[Decision] = (),
+    *,
+    blueprint: str = "",
 ) -> Verdict:
     """The verdict on a grant that no play used: what its stack's roles did `outside` of the plays, and in them."""
+    if entry := grants.explanation(blueprint, role, grant.action):
+        return Verdict(role, grant.action, grant.resources, "explained", grants.EXPLAINED[entry])
     if reason := grants.by_aws_itself(grant, [*outside, *played]):
         return Verdict(role, grant.action, grant.resources, "explained", reason)
     if used_in(grant, outside):
@@ -170,7 +177,7 @@ def unplayed(
 
 def survived(blueprint: str, role: str, grant: Grant) -> Verdict:
     """The verdict on a grant without which the play is green: a survivor, where nothing explains it."""
-    if entry := _explanation(blueprint, role, grant.action):
+    if entry := grants.explanation(blueprint, role, grant.action):
         return Verdict(role, grant.action, grant.resources, "explained", grants.EXPLAINED[entry])
     if reason := grants.by_aws_itself(grant, ()):
         return Verdict(role, grant.action, grant.resources, "explained", reason)
@@ -180,7 +187,7 @@ def survived(blueprint: str, role: str, grant: Grant) -> Verdict:
 def idle_explanations(blueprint: str, verdicts: Sequence[Verdict]) -> list[str]:
     """The entries of `EXPLAINED` on this blueprint that explain no grant of it."""
     explained = [each for each in verdicts if each.kind == "explained"]
-    at_work = {_explanation(blueprint, each.role, each.action) for each in explained}
+    at_work = {grants.explanation(blueprint, each.role, each.action) for each in explained}
     ours = [entry for entry in grants.EXPLAINED if entry[0].startswith(f"{blueprint}/")]
     return [", ".join(entry) for entry in ours if entry not in at_work]
 
@@ -253,7 +260,13 @@ class _Trial:
                     self._unproven = False
                 left = self._work_off(another, left)
         return [
-            self._found.get(each) or unplayed(laboratory.name_of(each), laboratory.grant(each), *calls)
+            self._found.get(each)
+            or unplayed(
+                laboratory.name_of(each),
+                laboratory.grant(each),
+                *calls,
+                blueprint=self._run.blueprint.name,
+            )
             for each, *calls in zip(held, outside, played, strict=True)
         ]
 
@@ -507,11 +520,3 @@ def _name(stacks: Sequence[Stack], place: int, role: str) -> str:
     stack = stacks[place]
     name = stack.resources[role].name
     return f"{stack.name}/{name}" if len(stacks) > 1 else name
-
-
-def _explanation(blueprint: str, role: str, action: str) -> tuple[str, str] | None:
-    """The key of the entry in `EXPLAINED` that is about this grant."""
-    for entry in grants.EXPLAINED:
-        if fnmatchcase(f"{blueprint}/{role}", entry[0]) and fnmatchcase(action, entry[1]):
-            return entry
-    return None

@@ -162,7 +162,11 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
             for part in (recorded[:played], recorded[played:])
         )
         report.denied += grants.unexpected_refusals(decisions, world.expected_refusals, going)
-        report.unused_grants += grants.unused(held, [*decisions, *going])
+        report.unused_grants += [
+            each
+            for each in grants.unused(held, [*decisions, *going])
+            if not grants.explanation(run.blueprint.name, stack.resources[each.role].name, each.action)
+        ]
 
 
 @contextmanager

@@ -6,8 +6,6 @@ caller: nobody reads or changes what is another's, but for the groups that both 
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
 import time
 from collections.abc import Callable
@@ -36,8 +34,6 @@ from lambdas.messaging_platform.directory.projection import directory
 from lambdas.messaging_platform.directory.records import Account, Person
 from lambdas.messaging_platform.directory.store import store
 from lambdas.messaging_platform.settings import DirectorySettings
-from lambdas.shared import problems
-from lambdas.shared.errors import DomainError, Malformed, Refused, TooLarge, UnsupportedMedia
 from lambdas.shared.http_api import MAX_BODY_BYTES, answer, caller, json_api
 from lambdas.shared.observability import count, observed
 
@@ -192,31 +188,8 @@ def remove_member(chat: InPath, user: InPath) -> Response[None]:
 @observed
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """API Gateway HTTP API, payload 2.0, all of the routes above."""
-    if event.get("routeKey") == MAKES_A_GROUP and len(event.get("body") or "") > MAX_BODY_BYTES:
-        try:
-            return app.resolve(_with_large_body(event), context)
-        except DomainError as error:
-            return problems.as_response(error)
-    return answer(app, event, context)
-
-
-def _with_large_body(event: dict[str, Any]) -> dict[str, Any]:
-    """A request for a group of many, which is more than `answer` reads, with a body known to be a JSON object."""
-    body = event["body"]
-    content_type = next((v for k, v in event.get("headers", {}).items() if k.lower() == "content-type"), "")
-    if content_type.partition(";")[0].strip().lower() not in ("", "application/json"):
-        raise UnsupportedMedia("send application/json")
-    try:
-        raw = base64.b64decode(body, validate=True) if event.get("isBase64Encoded") else body.encode()
-        if len(raw) > LARGEST_GROUP_BYTES:
-            raise TooLarge(f"the body is larger than {LARGEST_GROUP_BYTES} bytes")
-        text = raw.decode()
-        is_object = isinstance(json.loads(text), dict)
-    except (ValueError, RecursionError):
-        raise Malformed("the body is not JSON") from None
-    if not is_object:
-        raise Refused("the body is not a JSON object")
-    return {**event, "body": text, "isBase64Encoded": False}
+    largest = LARGEST_GROUP_BYTES if event.get("routeKey") == MAKES_A_GROUP else MAX_BODY_BYTES
+    return answer(app, event, context, largest)
 
 
 def _caller() -> str:

@@ -7,9 +7,9 @@ comes too early is `NotYet`. What cannot be in that write is written before it, 
 stays.
 
 A group's event is appended as every event of a chat is, in one transaction with the members whom it is about: from
-its place on new members may see, and up to it the removed may. Then the head is moved to the next version. Of a new
-group the members are written first, a hundred at a time; until its head is there, with the first event, nobody can
-do anything with it.
+its place on new members may see, and up to it the removed may; who comes back keeps what was theirs to see before.
+Then the head is moved to the next version. Of a new group the members are written first, a hundred at a time; until
+its head is there, with the events that name them all, nobody can do anything with it.
 """
 
 from __future__ import annotations
@@ -19,12 +19,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lambdas.messaging_platform import keys
 from lambdas.messaging_platform.directory.logic import MOST_DEVICES, Directory
 from lambdas.messaging_platform.directory.records import Change, NotYet, Receipts
 from lambdas.messaging_platform.directory.store import store
+from lambdas.messaging_platform.membership import as_attribute, when_added_again
 from lambdas.messaging_platform.messaging.store import Log, Proposal, as_item
 from lambdas.messaging_platform.people import People
 from lambdas.messaging_platform.records import Event
@@ -48,12 +49,13 @@ IF_NEWER_WISH = "attribute_exists(entry) AND (attribute_not_exists(wished_at) OR
 FINGERPRINT = "members"  # of what the directory appends: its ids are its own
 DEVICES = "devices"  # the entry that counts a user's devices; what lists these begins with "device#"
 IN_A_TRANSACTION = 100  # items; "Quotas in Amazon DynamoDB"
-NAMED_AT_MOST = 50  # users in an event: it goes to each device of each member
+NAMED_AT_MOST = 100  # users in an event, which is to be a few KB in each inbox, and fit into a frame
 ATTEMPTS = 8
 BACKOFF_S = 0.03
 AT_ONCE = 8  # chats whose item of a member is changed at once
 
 Item = dict[str, Any]
+T = TypeVar("T")
 
 
 class _Applied(Exception):
@@ -212,22 +214,24 @@ class Projection:
                 ],
                 change.version,
             )
-            named = {"added": users} if len(users) <= NAMED_AT_MOST else {"added": [], "count": len(users)}
-            event = self._event(change, 1, owner, {**named, "removed": []})
-            head = _head_item(chat, "group", what["name"], 1, len(users), change.version)
+            events = [
+                self._event(change, seq, owner, {"added": named, "removed": []})
+                for seq, named in enumerate(_parts(users, NAMED_AT_MOST), start=1)
+            ]
+            head = _head_item(chat, "group", what["name"], len(events), len(users), change.version)
             # A failed condition: it is there, made by who applies the same change.
             self._transact(
                 [
                     self._put(self._settings.chats_table, head, IF_NEW),
-                    self._put(self._settings.messages_table, as_item(event), IF_NEW),
+                    *(self._put(self._settings.messages_table, as_item(event), IF_NEW) for event in events),
                 ]
             )
         self._wish_again(chat, users, wishes)
 
     def _put_members(self, items: Sequence[Item], version: int) -> None:
         """Put the items of members, but for those that are there in this version or a later one."""
-        for start in range(0, len(items), IN_A_TRANSACTION):
-            batch = list(items[start : start + IN_A_TRANSACTION])
+        for part in _parts(items, IN_A_TRANSACTION):
+            batch = list(part)
             while batch:
                 failed = self._transact(
                     [
@@ -274,6 +278,10 @@ class Projection:
         for user in change.what["added"]:
             new = _member_item(change.of, user, "member", seq, change.version, wishes.get(user))
             kept = {name: new.pop(name) for name in ("delivered", "read")}  # of one who comes back
+            # Every change before this one is applied: nothing of the item changes while the head stands.
+            before = self._get(self._settings.chats_table, chat=change.of, entry=keys.member(user))
+            if earlier := when_added_again(before or {}):
+                new["earlier"] = as_attribute(earlier)
             yield self._update_member(change, user, new, kept, absent=["until"])
         for user in change.what["removed"]:
             yield self._update_member(change, user, {"until": _number(seq)})
@@ -323,7 +331,8 @@ class Projection:
             kind="members",
             sender=sender,
             device="",
-            id=f"group:{change.of}:{change.version}",
+            # Of a new group, which is told in several, the first has the same id as if it were the only one.
+            id=f"group:{change.of}:{change.version}" + (f".{seq}" if change.version == 1 < seq else ""),
             at=int(self._clock() * 1000),
             members=members,
         )
@@ -446,6 +455,11 @@ def _waits() -> Iterator[float]:
     for attempt in range(ATTEMPTS):
         # Chance only spreads the writers; nothing is kept secret by it.
         yield random.uniform(0.5, 1) * BACKOFF_S * 2**attempt  # noqa: S311
+
+
+def _parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    for start in range(0, len(items), most):
+        yield items[start : start + most]
 
 
 def _number(value: int) -> Item:

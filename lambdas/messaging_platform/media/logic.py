@@ -25,6 +25,7 @@ from lambdas.messaging_platform.media.records import (
     UploadGone,
     thumbnail_key,
 )
+from lambdas.messaging_platform.membership import may_see
 from lambdas.shared.errors import Conflict, Gone, NotFound, Refused
 
 MIB = 1024 * 1024
@@ -275,15 +276,14 @@ def look(
 def _may_see(media: Media, membership: Membership | None) -> bool:
     """Whether a message that carries it is among those that the member may read.
 
-    Where no message is known to, it is a secret id among the chat's present members, and nobody else's.
+    Where none does yet, it is a secret id among the chat's present members, and nobody else's. Of three messages or
+    more, those between the first and the last are not known: who was there for them alone is not let in.
     """
     if membership is None:
         return False
     if media.first_seq is None or media.last_seq is None:
         return _may_write(membership)
-    return membership.since <= media.last_seq and (
-        membership.until is None or media.first_seq <= membership.until
-    )
+    return any(may_see(membership, seq) for seq in (media.first_seq, media.last_seq))
 
 
 def signed_url(url: str, expires_at: int, key_pair_id: str, sign: Callable[[bytes], bytes]) -> str:

@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+from lambdas.messaging_platform.membership import Earlier
 from lambdas.shared.errors import Conflict
 
 State = Literal["uploading", "checking", "ready", "rejected"]
@@ -27,8 +28,7 @@ class PartChanged(Conflict):
 class Media:
     """One piece of media. `size` is bytes, `created_at` epoch milliseconds, `sha256` hex, `upload` S3's id for it.
 
-    `first_seq` and `last_seq` are the first and the last message of its chat that carry it; None while none does, or
-    where messaging does not note it.
+    `first_seq` and `last_seq` are the first and the last message of its chat that carry it; None while none does.
     """
 
     id: str
@@ -53,11 +53,15 @@ class Media:
 
 @dataclass(frozen=True)
 class Membership:
-    """What a member of a chat may see: from `since` up to `until`, None while they are in. `head` is the last seq."""
+    """What a member of a chat may see: from `since` up to `until`, None while they are in. `head` is the last seq.
+
+    And what is of the times in the chat before that, `earlier`.
+    """
 
     since: int
     until: int | None
     head: int
+    earlier: Earlier = ()
 
 
 @dataclass(frozen=True)

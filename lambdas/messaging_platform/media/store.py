@@ -24,6 +24,7 @@ from lambdas.messaging_platform.media.records import (
     from_item,
     original_key,
 )
+from lambdas.messaging_platform.membership import earlier_of
 from lambdas.messaging_platform.settings import MediaSettings
 from lambdas.shared.sdk import bounded, bounded_client, code_of
 
@@ -122,6 +123,7 @@ class Store:
             since=int(member["since"]["N"]),
             until=int(member["until"]["N"]) if "until" in member else None,
             head=int(head.get("seq", {}).get("N", 0)),
+            earlier=earlier_of(member),
         )
 
     # Uploads

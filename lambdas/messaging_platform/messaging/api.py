@@ -22,6 +22,7 @@ from lambdas.shared.http_api import answer, caller, json_api
 from lambdas.shared.observability import observed
 
 CHATS_A_PAGE = 50
+LARGEST_BODY = 64 * 1024  # bytes: the longest text, each character of which JSON spells as two of six bytes
 
 app = json_api()
 
@@ -30,7 +31,10 @@ Limit = Annotated[int, Query(ge=1, le=models.LONGEST_PAGE, description="Events o
 
 
 class Mine(BaseModel):
-    """The caller's place in a chat: they may see the events from `since` to `until`, null while they are a member."""
+    """The caller's place in a chat: they may see the events from `since` to `until`, null while they are a member.
+
+    History has also the events of earlier times in the chat.
+    """
 
     role: str
     since: int
@@ -40,7 +44,7 @@ class Mine(BaseModel):
 
 
 class Chat(Mine):
-    """A chat, as the caller sees it. `seq` is the last event that they may see."""
+    """A chat, as the caller sees it. `seq` is the last event that they may see; of one left, `members` is 0."""
 
     chat: str
     kind: str
@@ -80,12 +84,19 @@ class History(BaseModel):
     ]
 
 
+@app.get("/health", summary="Say that the service answers", operation_id="health")
+def health() -> dict[str, str]:
+    """For Route 53, which asks without a token: the way through API Gateway and a function, and nothing behind."""
+    return {"status": "serving"}
+
+
 @app.post("/actions/<device>", summary="Do what a frame says", operation_id="act")
 def act(device: Annotated[str, Path()]) -> dict[str, Any]:
     """The reply that the socket would have given; what it would have refused is an error."""
     event = app.current_event.raw_event
     who = own_device(event, device)
-    reply = logic.perform(who, models.read_frame(event.get("body")), now_ms(), store())
+    frame = models.read_frame(event.get("body"), LARGEST_BODY)
+    reply = logic.perform(who, frame, now_ms(), store())
     report(who, reply)
     return reply
 
@@ -142,7 +153,7 @@ def receipts(chat: Annotated[str, Path()]) -> dict[str, Marks]:
 @observed
 def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """API Gateway HTTP API, payload 2.0."""
-    return answer(app, event, context)
+    return answer(app, event, context, LARGEST_BODY)
 
 
 def own_device(event: dict[str, Any], device: str) -> Caller:
@@ -161,7 +172,7 @@ def chat_of(place: logic.Standing) -> Chat:
         kind=head.kind,
         name=head.name,
         seq=place.last,
-        members=head.members,
+        members=head.members if member.until is None else 0,
         role=member.role,
         since=member.since,
         until=member.until,

@@ -4,7 +4,7 @@
     reply = perform(caller, frame, now_ms, store)    # the same, raising what `act` answers as `refused`
 
 Sockets, HTTP and the gateway of the fleet all come through here. Whether somebody may add an event is decided by
-`decide`, and what they may see by `may_see` and `shown`: nowhere else.
+`decide`, and what they may see by `membership.may_see` and `shown`: nowhere else.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from lambdas.messaging_platform.membership import may_see, times
 from lambdas.messaging_platform.messaging import models
 from lambdas.messaging_platform.messaging.models import (
     PAGE_BYTES,
@@ -223,11 +224,6 @@ def fingerprint(draft: Draft) -> str:
 # To see events
 
 
-def may_see(member: Member, seq: int) -> bool:
-    """Whether an event is among those of somebody's time in a chat."""
-    return member.since <= seq and (member.until is None or seq <= member.until)
-
-
 def shown(member: Member, stored: Stored) -> Event:
     """An event as somebody who may see it is shown it: without a text from outside of their time in the chat."""
     event = stored.event
@@ -275,15 +271,16 @@ def history_page(
 ) -> dict[str, Any]:
     """Events of a chat in order: those after `after`, or else the last before `before` (by default the latest).
 
-    `next` is what to give as the same parameter for the page that follows, None where there is none.
+    A page is of one time in the chat: what was between two is passed over. `next` is what to give as the same
+    parameter for the page that follows, None where there is none.
     """
-    chat, first, last = place.head.chat, place.member.since, place.last
     newest = after is None
-    if after is not None:
-        first = max(first, after + 1)
-    if before is not None:
-        last = min(last, before - 1)
-    found = [shown(place.member, each) for each in store.history(chat, first, last, limit, newest=newest)]
+    asked = _readable(place, after, before)
+    if not asked:
+        return {"events": [], "next": None}
+    first, last = asked.pop(-1 if newest else 0)
+    stored = store.history(place.head.chat, first, last, limit, newest=newest)
+    found = [shown(place.member, each) for each in stored]
     documents = [as_document(each) for each in found]
     texts = [json.dumps(each, ensure_ascii=False) for each in (documents[::-1] if newest else documents)]
     kept = len(list(_fitting(texts)))
@@ -291,8 +288,18 @@ def history_page(
     if not events:
         return {"events": [], "next": None}
     end = events[0]["seq"] if newest else events[-1]["seq"]
-    is_last = end <= first if newest else end >= last
+    is_last = not asked and (end <= first if newest else end >= last)
     return {"events": events, "next": None if is_last else end}
+
+
+def _readable(place: Standing, after: int | None, before: int | None) -> list[tuple[int, int]]:
+    """The first and the last event of each time in the chat, of what is after `after` and before `before`."""
+    end = place.head.seq if before is None else min(place.head.seq, before - 1)
+    begin = 1 if after is None else after + 1
+    clipped = (
+        (max(first, begin), end if last is None else min(last, end)) for first, last in times(place.member)
+    )
+    return [(first, last) for first, last in clipped if first <= last]
 
 
 def _fitting(texts: Sequence[str]) -> Sequence[str]:
@@ -331,8 +338,12 @@ def _behind(member: Member, action: str, seq: int) -> tuple[str, ...]:
 
 
 def receipts(chat: str, user: str, store: Store) -> dict[str, dict[str, int | None]]:
-    """How far each member of a chat has come; `read` is None of those who do not show it."""
-    standing(chat, user, store)
+    """How far each member of a chat has come; `read` is None of those who do not show it.
+
+    For members alone: who has left sees neither who is there now, nor how far they have come.
+    """
+    if standing(chat, user, store).member.until is not None:
+        raise Refused("you are no longer in this chat")
     return {
         each.user: {"delivered": each.delivered, "read": None if each.hides_read else each.read}
         for each in store.members(chat)

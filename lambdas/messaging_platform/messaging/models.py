@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lambdas.messaging_platform import keys
+from lambdas.messaging_platform.membership import Earlier
 from lambdas.messaging_platform.records import Event
 from lambdas.shared.errors import Malformed
 
@@ -79,7 +80,10 @@ class Head:
 
 @dataclass(frozen=True)
 class Member:
-    """A user's place in a chat. They may see what is from `since` to `until` (None: they still are a member)."""
+    """A user's place in a chat. They may see what is from `since` to `until` (None: they still are a member).
+
+    And what is of the times in the chat before that, `earlier`.
+    """
 
     user: str
     role: str
@@ -88,6 +92,7 @@ class Member:
     delivered: int
     read: int
     hides_read: bool
+    earlier: Earlier = ()
 
 
 @dataclass(frozen=True)
@@ -129,13 +134,13 @@ class Appended:
     repeated: bool = False
 
 
-def read_frame(text: str | bytes | None) -> Frame:
-    """The JSON object that `text` is. Raises `Malformed`."""
+def read_frame(text: str | bytes | None, largest: int = LARGEST_FRAME) -> Frame:
+    """The JSON object that `text` is, of at most so many bytes. Raises `Malformed`."""
     try:
         # Half of a surrogate pair, which JSON can spell and no store takes, ends here too.
         size = len(text.encode() if isinstance(text, str) else text or b"")
-        if size > LARGEST_FRAME:
-            raise Malformed(f"a frame has at most {LARGEST_FRAME} bytes")
+        if size > largest:
+            raise Malformed(f"a frame has at most {largest} bytes")
         frame = json.loads(text or "")
     except (ValueError, RecursionError):
         raise Malformed("the frame is not JSON") from None

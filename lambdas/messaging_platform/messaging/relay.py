@@ -182,7 +182,7 @@ def _receipt(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Receipt |
             user=new["entry"]["S"].removeprefix(keys.member("")),
             delivered=after[0],
             read=None if hides else after[1],
-            before=before,
+            before=(before[0], 0 if hides else before[1]),
         )
         records.decode(records.encode(receipt))
     except (KeyError, ValueError, TypeError, AttributeError) as problem:

@@ -6,7 +6,8 @@ twice, and the same request again finds what came of it. Who loses the race for 
 included: what decides is read after the head, and the head's condition shows that nothing was appended since.
 
 An edit also puts its text into the message that it is about, and takes it out of the edit before; a deletion takes it
-out of both: the table holds the present text of a message, and no other.
+out of both: the table holds the present text of a message, and no other. A message that carries media notes its place
+with them, for whoever decides who may fetch them.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from lambdas.messaging_platform import keys
+from lambdas.messaging_platform.membership import earlier_of
 from lambdas.messaging_platform.messaging.models import (
     Appended,
     Draft,
@@ -49,6 +51,7 @@ IF_NOT_SENT = "attribute_not_exists(#key) OR expires_at <= :now"
 IF_BEHIND = "(attribute_not_exists({cursor}) OR {cursor} < :seq)"
 IF_ENOUGH_LEFT = "attribute_not_exists(n) OR n < :most"
 IF_MEMBER = "attribute_exists(entry)"
+IF_SENDABLE = "#owner = :sender AND chat = :chat AND #state = :ready"
 
 SENT_LIFETIME_S = 30 * 86_400  # for so long the same request again is answered, and makes no second event
 MINUTE_S = 60
@@ -312,7 +315,9 @@ class Messages(Log):
         def propose() -> Proposal:
             snapshot = self.snapshot(draft, user)
             event = decide(snapshot)
-            return Proposal(event, self._changes(event, snapshot.target))
+            return Proposal(
+                event, [*self._changes(event, snapshot.target), *self._carried(event, draft.media)]
+            )
 
         return self.append(propose, fingerprint, now_s)
 
@@ -348,6 +353,26 @@ class Messages(Log):
                 }
             )
         return changes
+
+    def _carried(self, event: Event, media: str | None) -> Iterator[TransactWriteItemTypeDef]:
+        """What a message does to the media that it carries: from which event to which they can be seen by."""
+        if media is None:
+            return
+        yield {
+            "Update": {
+                "TableName": self._tables.media_table,
+                "Key": _texts({"media": media}),
+                "UpdateExpression": "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq",
+                "ConditionExpression": IF_SENDABLE,
+                "ExpressionAttributeNames": {"#owner": "owner", "#state": "state"},
+                "ExpressionAttributeValues": {
+                    ":seq": _n(event.seq),
+                    ":sender": {"S": event.sender},
+                    ":chat": {"S": event.chat},
+                    ":ready": {"S": "ready"},
+                },
+            }
+        }
 
     # How far somebody has come
 
@@ -579,6 +604,7 @@ def _member(item: Item) -> Member:
         delivered=_number(item, "delivered"),
         read=_number(item, "read"),
         hides_read=bool(item.get("hides_read", {}).get("BOOL", False)),
+        earlier=earlier_of(item),
     )
 
 

@@ -5,6 +5,7 @@
         view = apply(view, event)
     view.upto                            # what to acknowledge: all up to it is there
     view.missing                         # what to ask history for, when it stays for 2 seconds
+    view = fill(view, after, page)       # what history says: the events after `after`, in their order
 
 An event counts once, at its place: one that is there already is dropped, one that comes early is held back until all
 before it are there. So the view is a function of the events alone, and not of how they came.
@@ -16,7 +17,7 @@ comes. A message that is shown as deleted stays so, whatever older edit comes af
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -67,6 +68,19 @@ def apply(view: View, event: Event) -> View:
         upto += 1
         _show(lines, held.pop(upto))
     return View(view.chat, upto, lines, held)
+
+
+def fill(view: View, after: int, page: Sequence[Event]) -> View:
+    """The view with a page of history taken in: the events after `after`, in their order, of those that are theirs.
+
+    What it passes over is not this reader's, who was not in the chat then, and came back: nothing is missing there.
+    """
+    for event in page:
+        if after <= view.upto < event.seq:
+            held = {seq: each for seq, each in view.held.items() if seq != event.seq}
+            view = replace(view, upto=event.seq - 1, held=held)
+        view, after = apply(view, event), event.seq
+    return view
 
 
 def _show(lines: dict[int, Line], event: Event) -> None:

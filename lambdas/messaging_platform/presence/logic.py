@@ -193,7 +193,7 @@ def typed_in(frame: dict[str, Any]) -> tuple[str, bool]:
 
 
 def _note(socket: Socket, services: Services) -> None:
-    """Note the connection, and end the one before it. Raises `NotFound`, and `Conflict` where a newer one is noted."""
+    """Note the connection, and end the one before it. Raises `NotFound`, and `Conflict` where a newer one is."""
     old = services.devices.connect(
         socket.user, socket.device, socket.connection, socket.gateway, socket.connected_at
     )

@@ -255,10 +255,18 @@ class Topic:
     forgotten: clients see it when their next heartbeat is answered.
     """
 
-    def __init__(self, producer: Producing, topic: str, *, threads: int = 1) -> None:
+    def __init__(
+        self,
+        producer: Producing,
+        topic: str,
+        *,
+        threads: int = 1,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._producer = producer
         self._topic = topic
         self._threads = threads
+        self._clock = clock
         self._is_connected = False
         self._failures = 0
         self._rests_until = float("-inf")
@@ -269,7 +277,7 @@ class Topic:
 
     def tell(self, record: Presence | Typing) -> None:
         """Tell of one. Its key is the user who came or went, or the chat that is written in."""
-        if time.monotonic() < self._rests_until:
+        if self._clock() < self._rests_until:
             count("PresenceUntold")
             return
         key = record.user if isinstance(record, Presence) else record.chat
@@ -295,7 +303,7 @@ class Topic:
         sending.cancel()
         # What failed has dropped its connection, and makes another one.
         self._is_connected = False
-        now = time.monotonic()
+        now = self._clock()
         if now >= self._rests_until:  # of threads that fail together, the first
             self._rests_until = now + min(LONGEST_UNTOLD_S, UNTOLD_S * 2**self._failures)
             self._failures = min(self._failures + 1, 10)

@@ -72,7 +72,8 @@ def run(
 ) -> None:
     """Wire it, and work until it is to stop; `running` gets the loop. Raises `Stopped` if it never could begin."""
     clients = {
-        service: bounded_client(service, read_s=READ_S, connections=THREADS) for service in ("dynamodb", "sqs")
+        service: bounded_client(service, read_s=READ_S, connections=THREADS)
+        for service in ("dynamodb", "sqs")
     }
 
     def dynamodb() -> DynamoDBClient:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from lambdas.messaging_platform.membership import Earlier, may_see
 from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.records import Event, Receipt, Typing
 
@@ -15,14 +16,15 @@ SMALL_CHAT = 32  # members: in larger chats nobody is told who has read, or who 
 
 @dataclass(frozen=True)
 class Member:
-    """A member of a chat, or one who was: they may see what is from `since` to `until`, both included."""
+    """A member of a chat, or one who was: they may see what is from `since` to `until`, both included.
+
+    And what is of the times in the chat before that, `earlier`.
+    """
 
     user: str
     since: int
     until: int | None = None
-
-    def may_see(self, seq: int) -> bool:
-        return self.since <= seq and (self.until is None or seq <= self.until)
+    earlier: Earlier = ()
 
 
 def audience(event: Event, members: Iterable[Member]) -> dict[str, Event]:
@@ -31,13 +33,13 @@ def audience(event: Event, members: Iterable[Member]) -> dict[str, Event]:
     They are those who may see it, and those whom it removes, who are to learn that. Of an edit, who may not see the
     message is not shown the text: messaging.logic.shown, which decides over history, says the same.
     """
-    seeing = {each.user: _shown(event, each) for each in members if each.may_see(event.seq)}
+    seeing = {each.user: _shown(event, each) for each in members if may_see(each, event.seq)}
     removed = (event.members or {}).get("removed", ())
     return dict.fromkeys(removed, event) | seeing
 
 
 def _shown(event: Event, member: Member) -> Event:
-    is_hidden = event.kind == "edit" and not member.may_see(event.target or 0)
+    is_hidden = event.kind == "edit" and not may_see(member, event.target or 0)
     return replace(event, body={}) if is_hidden else event
 
 

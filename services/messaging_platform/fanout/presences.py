@@ -1,4 +1,4 @@
-"""What fan-out asks of presence: who gave a sign of life, who watches whom, and who may see whom; and what it says."""
+"""What fan-out asks of presence (who gave a sign of life, who watches, who may see whom), and what it tells it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Noted(Protocol):
 
 
 class Cache(Protocol):
-    """Who watches, and what alone is told: presence.cache.PresenceCache keeps it."""
+    """Who watches, which the cache alone knows; presence.cache.PresenceCache keeps it."""
 
     def watchers(self, user: str) -> list[str]: ...
     def gone(self, user: str, device: str, connection: str = "") -> int | None: ...

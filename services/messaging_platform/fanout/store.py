@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 from lambdas.messaging_platform import keys, records
+from lambdas.messaging_platform.membership import earlier_of
 from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.records import Event
 from lambdas.messaging_platform.settings import FanOutSettings
@@ -51,7 +52,7 @@ class Store:
                 answer = self._dynamodb.query(
                     TableName=self._settings.chats_table,
                     KeyConditionExpression="chat = :chat AND begins_with(entry, :member)",
-                    ProjectionExpression="#user, since, #until",
+                    ProjectionExpression="#user, since, #until, earlier",
                     ExpressionAttributeNames={"#user": "user", "#until": "until"},
                     ExpressionAttributeValues={":chat": {"S": chat}, ":member": {"S": keys.member("")}},
                     ConsistentRead=True,
@@ -156,6 +157,7 @@ def _member(item: dict[str, Any]) -> Member:
         user=item["user"]["S"],
         since=int(item["since"]["N"]),
         until=int(item["until"]["N"]) if "until" in item else None,
+        earlier=earlier_of(item),
     )
 
 

@@ -122,9 +122,7 @@ def wire(settings: GatewaySettings, secret: str) -> Actions:
     def dynamodb() -> DynamoDBClient:
         return client
 
-    topic = Topic(
-        Producer(settings.kafka_cluster_arn), settings.presence_topic, threads=TELLING_THREADS
-    )
+    topic = Topic(Producer(settings.kafka_cluster_arn), settings.presence_topic, threads=TELLING_THREADS)
     topic.prepare()
     services = Services(
         People(settings.people_table, dynamodb),

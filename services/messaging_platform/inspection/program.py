@@ -18,7 +18,12 @@ AT_ONCE = 2
 # A large file takes longer than any fixed time; of one whose pod was killed the message shows within a minute.
 HIDDEN_S, HIDE_AGAIN_S = 60, 20
 READY_WITHIN_S = 60.0
+LOOK_EVERY_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 10.0
+
+
+class ThreadDied(Exception):
+    """Less is done than should be; whoever looks after the program starts it again."""
 
 
 class MessageQueue(Protocol):
@@ -40,6 +45,7 @@ class Program:
         handle: Callable[[str], None],
         log: Logger,
         metrics: Metrics,
+        stopping: threading.Event,
         *,
         at_once: int = AT_ONCE,
         hide_again_s: float = HIDE_AGAIN_S,
@@ -51,31 +57,28 @@ class Program:
         self._metrics = metrics
         self._hide_again_s = hide_again_s
         self._clock = clock
-        self._stopping = threading.Event()
+        self._stopping = stopping
         self._answered_at: float | None = None
         self._threads = [
             threading.Thread(target=self._work, name=f"inspection-{place}") for place in range(at_once)
         ]
 
-    def run(self) -> bool:
-        """Work until `stop`, and then till what was begun is finished; whether every thread lived so long."""
+    def run(self) -> None:
+        """Work until `stopping` is set, and then till what was begun is finished.
+
+        Raises `ThreadDied` when a thread did not live so long.
+        """
         for thread in self._threads:
             thread.start()
-        while not self._stopping.wait(1.0):
-            if not all(thread.is_alive() for thread in self._threads):
-                self._log.error("a thread died")
-                self.stop()
-                for thread in self._threads:
-                    thread.join()
-                return False
+        died = False
+        while not died and not self._stopping.wait(LOOK_EVERY_S):
+            died = not all(thread.is_alive() for thread in self._threads)
+        self._stopping.set()
         for thread in self._threads:
             thread.join()
         self._metrics.flush()
-        return True
-
-    def stop(self) -> None:
-        """Take no more messages."""
-        self._stopping.set()
+        if died:
+            raise ThreadDied
 
     def is_ready(self) -> bool:
         """Whether the queue answered within the last minute."""

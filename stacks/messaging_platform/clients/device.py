@@ -104,6 +104,7 @@ class Device:
         self._lock = threading.RLock()
         self._reader: threading.Thread | None = None
         self.acks = True  # whether it says what it has got
+        self.comes_back = False  # by itself, when its socket has ended; from `connect` until it leaves
         self._watched: tuple[str, ...] = ()
 
     def register(self) -> None:
@@ -118,7 +119,7 @@ class Device:
 
     def connect(self) -> None:
         """Open the socket, and catch up with what came meanwhile."""
-        self.socket = self._world.socket(self.ticket())
+        self.socket, self.comes_back = self._world.socket(self.ticket()), True
         self._reader = threading.Thread(target=self._read, args=(self.socket,), daemon=True)
         self._reader.start()
         self.catch_up()
@@ -155,24 +156,33 @@ class Device:
 
     def read(self, chat: str) -> None:
         """Say that its reader has seen all that is shown of a chat."""
-        self.socket.send({"action": "read", "chat": chat, "seq": self.shown(chat)})
+        self._put({"action": "read", "chat": chat, "seq": self.shown(chat)})
 
     def type(self, chat: str, on: bool = True) -> None:
-        self.socket.send({"action": "typing", "chat": chat, "on": on})
+        self._put({"action": "typing", "chat": chat, "on": on})
 
     def watch(self, *people: Person) -> None:
         """Ask after `people` from now on, with every heartbeat."""
         self._watched = tuple(each.id for each in people)
-        self._beat(self.socket)
+        self._put({"action": "heartbeat", "watch": list(self._watched)})
 
     def ask(self, frame: Document) -> Document:
-        """Send a frame with an id, and return the answer to it. Raises `AssertionError` where none comes."""
-        self.socket.send(dict(frame))
-        return self._answer_to(str(frame["id"]))
+        """Send a frame with an id, and return the answer to it; again where none comes, as an app does.
+
+        Raises `AssertionError` where none comes to any of them.
+        """
+        for last in (False, False, True):
+            self._put(frame)
+            try:
+                return self._answer_to(str(frame["id"]))
+            except AssertionError:
+                if last:
+                    raise
+        raise AssertionError("not reached")
 
     def send_and_drop(self, frame: Document) -> None:
         """Send a frame, and be gone before its answer comes."""
-        self.socket.send(dict(frame))
+        self._put(frame)
         self.drop()
 
     def catch_up(self) -> None:
@@ -193,7 +203,7 @@ class Device:
         for chat in list(self._logs):
             self._fill(chat)
         for chat in came:  # also what had been shown already: its acknowledgement was lost
-            self._say_what_came(chat)
+            self._say_what_came(chat, by_http=True)
 
     # What its reader sees.
 
@@ -255,6 +265,21 @@ class Device:
                 beat_at = time.monotonic()
                 with suppress(Exception):  # it may be closed by now
                     self._beat(socket)
+        if self.comes_back and self.socket is socket:
+            with suppress(Exception):  # the play sees that it is not connected
+                self.connect()
+
+    def _put(self, frame: Document) -> None:
+        """Send a frame, once there is a socket to send it on."""
+
+        def put() -> bool:
+            try:
+                self.socket.send(dict(frame))
+            except Exception:  # it has just ended, whatever way: the device is coming back
+                return False
+            return True
+
+        self._world.eventually(put, within=ANSWERED_WITHIN, what=f"{self.id} has a socket")
 
     def _beat(self, socket: Any) -> None:
         socket.send({"action": "heartbeat", "watch": list(self._watched)})
@@ -300,10 +325,16 @@ class Device:
             else:
                 self._gap_since.pop(chat, None)
 
-    def _say_what_came(self, chat: str) -> None:
-        if self.acks and self.connected:
+    def _say_what_came(self, chat: str, *, by_http: bool = False) -> None:
+        frame = {"action": "ack", "chat": chat, "seq": self.shown(chat)}
+        if not self.acks:
+            return
+        if self.connected:
             with suppress(Exception):  # a socket that has just ended: it will be said after the next sync
-                self.socket.send({"action": "ack", "chat": chat, "seq": self.shown(chat)})
+                self.socket.send(frame)
+        elif by_http:
+            answer = self.owner.post(f"/actions/{self.id}", frame)
+            assert answer.status == 200, answer.text
 
     def _since(self, chat: str) -> int:
         answer = self.owner.get(f"/chats/{chat}")
@@ -329,6 +360,7 @@ class Device:
                 return
 
     def _end(self, how: str) -> None:
+        self.comes_back = False
         socket, self.socket = self.socket, None
         if socket is not None:
             getattr(socket, how)()

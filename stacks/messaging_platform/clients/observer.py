@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from stacks.messaging_platform.clients.device import Device, Person
+from stacks.messaging_platform.clients.uploads import Uploader
 from workbench.dryrun.sockets import SocketRefused
 from workbench.dryrun.world import World
 
@@ -41,9 +44,7 @@ class Chat:
 
     def connection_of(self, device: Device) -> str | None:
         key = {"user": {"S": device.owner.id}, "entry": {"S": f"device#{device.id}"}}
-        item = self._dynamodb.get_item(
-            TableName=self._world.outputs["PeopleTable"], Key=key, ConsistentRead=True
-        )["Item"]
+        item = self._item("PeopleTable", key) or {}
         return str(item["connection"]["S"]) if "connection" in item else None
 
     def nothing_for_a_stranger(
@@ -90,6 +91,129 @@ class Chat:
         for url in (address, f"{address}?{forged}", f"{other}?{query}"):
             assert self._world.http.get(url).status == 403, url
         assert self._world.http.get(signed).status == 200
+
+    def everything_by_http(
+        self, person: Person, device: Device, chat: str, *, picture_of: tuple[str, str]
+    ) -> None:
+        """Every action over HTTP, in a chat; and a picture once more where it was uploaded."""
+
+        def act(frame: dict[str, Any]) -> Any:
+            answer = person.post(f"/actions/{device.id}", frame)
+            assert answer.status == 200, (frame, answer.text)
+            return answer.json()
+
+        sent = _frames(chat)[0]
+        first, again = act(sent), act(sent)
+        assert (again["seq"], again["repeated"]) == (first["seq"], True)
+        gone = act({**sent, "id": uuid.uuid4().hex})
+        act({**_frames(chat)[1], "target": first["seq"]})
+        act({**_frames(chat)[2], "target": gone["seq"]})
+        self.until(lambda: device.shown(chat) >= gone["seq"] + 2, "all of it on the device")
+        for action in ("ack", "read"):
+            act({"action": action, "chat": chat, "seq": device.shown(chat)})
+        group, picture = picture_of
+        act({"action": "send", "chat": group, "id": uuid.uuid4().hex, "body": {"media": picture}})
+        assert chat in {each["chat"] for each in person.get("/chats").json()["chats"]}
+        page = person.get(f"/chats/{chat}/messages?after={first['seq'] - 1}").json()
+        assert [each["seq"] for each in page["events"]][:2] == [first["seq"], gone["seq"]]
+
+    def leave_changes_undone(self, one: Person, other: Person, third: Person) -> None:
+        """Changes that PostgreSQL has and the tables have not, because DynamoDB fails."""
+        function = self._world.outputs["DirectoryFunctionArn"]
+        assert one.put(f"/contacts/{third.id}").status in (200, 201, 204)
+        made = {"name": "left over", "members": [other.id]}
+        with self._world.faults.failing(function, "dynamodb"):
+            for answer in (
+                one.post("/groups", made, key=uuid.uuid4().hex),
+                one.delete(f"/contacts/{third.id}"),
+                other.put(f"/blocks/{third.id}"),
+                one.put("/me", {"name": one.name, "read_receipts": False}),
+            ):
+                assert answer.status == 503, answer.text
+
+    def change_a_group(self, founder: Person, chat: str, newcomer: Person, device: Device) -> None:
+        """Somebody is added, sees what comes from then on, and leaves; a change that nobody heard of is made once."""
+        function, path = self._world.outputs["DirectoryFunctionArn"], f"/groups/{chat}/members/{newcomer.id}"
+        with self._world.faults.worker_killed(function, service="dynamodb", action="TransactWriteItems"):
+            assert founder.put(path).status >= 500
+        answer = founder.put(path)
+        assert answer.status in (200, 201, 204), answer.text
+        member = newcomer.get(f"/chats/{chat}").json()
+        page = newcomer.get(f"/chats/{chat}/messages?after=0").json()["events"]
+        assert [each["seq"] for each in page][:1] == [member["since"]], "not what was said before"
+        assert newcomer.delete(path).status in (200, 204)
+        self.until(
+            lambda: device.log(chat)[-1].get("members", {}).get("removed") == [newcomer.id], "who left"
+        )
+        assert newcomer.put("/me", {"name": newcomer.name, "read_receipts": False}).status == 200
+
+    def sweep_what_is_left(self, one: Person, other: Person, third: Person) -> None:
+        """Have the sweep do it, which takes over once nobody can be at it any more; and take the block back."""
+
+        def swept() -> bool:
+            answer = self._world.client("lambda").invoke(
+                FunctionName=self._world.outputs["SweepFunctionArn"], Payload=b"{}"
+            )
+            assert "FunctionError" not in answer, answer["Payload"].read()
+            blocked = {"user": {"S": other.id}, "entry": {"S": f"blocked#{third.id}"}}
+            contact = {"user": {"S": one.id}, "entry": {"S": f"contact#{third.id}"}}
+            profile = {"user": {"S": one.id}, "entry": {"S": "profile"}}
+            names = [each.get("name") for each in other.get("/chats").json()["chats"]]
+            return (
+                self._item("PeopleTable", blocked) is not None
+                and self._item("PeopleTable", contact) is None
+                and (self._item("PeopleTable", profile) or {})["read_receipts"] == {"BOOL": False}
+                and "left over" in names
+            )
+
+        self.until(swept, "everything is in force", within=90)
+        assert other.delete(f"/blocks/{third.id}").status in (200, 204)
+
+    def until_one_waits(self) -> dict[str, Any]:
+        """The schedule of the one push that waits, as the scheduler has it."""
+        schedules, group = self._world.client("scheduler"), self._world.outputs["QuietGroup"]
+
+        def found() -> list[dict[str, Any]]:
+            listed: list[dict[str, Any]] = schedules.list_schedules(GroupName=group)["Schedules"]
+            return listed
+
+        [waiting] = self._world.eventually(found, within=30, what="a push waits")
+        schedule: dict[str, Any] = schedules.get_schedule(GroupName=group, Name=waiting["Name"])
+        return schedule
+
+    def it_is_morning(self, schedule: dict[str, Any]) -> None:
+        """Have the scheduler do now what it would do at the schedule's time: nobody waits for that here."""
+        soon = datetime.now(UTC) + timedelta(seconds=2)
+        self._world.client("scheduler").update_schedule(
+            GroupName=schedule["GroupName"],
+            Name=schedule["Name"],
+            ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})",
+            FlexibleTimeWindow={"Mode": "OFF"},
+            Target=schedule["Target"],
+            ActionAfterCompletion="DELETE",
+        )
+
+    def forget_an_upload(self, uploader: Uploader) -> None:
+        """An upload is complete by the table, and S3 has expired it before it was looked at."""
+        media = uploader.begin(b"never sent", "application/pdf")
+        self._dynamodb.update_item(
+            TableName=self._world.outputs["MediaTable"],
+            Key={"media": {"S": media}},
+            UpdateExpression="SET #state = :checking",
+            ExpressionAttributeNames={"#state": "state"},
+            ExpressionAttributeValues={":checking": {"S": "checking"}},
+        )
+        thing = {
+            "bucket": {"name": self._world.outputs["UploadsBucket"]},
+            "object": {"key": f"{media}/original"},
+        }
+        body = json.dumps({"Records": [{"eventName": "ObjectCreated:CompleteMultipartUpload", "s3": thing}]})
+        self._world.client("sqs").send_message(
+            QueueUrl=self._world.outputs["UploadsQueueUrl"], MessageBody=body
+        )
+        uploader.wait_until(media, "rejected")
+        # Another one stays, for the stack to take away when it goes.
+        self._world.client("s3").put_object(Bucket=self._world.outputs["UploadsBucket"], Key=f"{media}/stays")
 
     def put_what_is_no_event(self, chat: str) -> None:
         """An item that the table's stream shows, and that nobody can read."""
@@ -154,6 +278,11 @@ class Chat:
     @property
     def _dynamodb(self) -> Any:
         return self._world.client("dynamodb")
+
+    def _item(self, table: str, key: dict[str, Any]) -> dict[str, Any] | None:
+        answer = self._dynamodb.get_item(TableName=self._world.outputs[table], Key=key, ConsistentRead=True)
+        found: dict[str, Any] | None = answer.get("Item")
+        return found
 
     def _query(self, table: str, key: str, value: str) -> list[dict[str, Any]]:
         pages = self._dynamodb.get_paginator("query").paginate(

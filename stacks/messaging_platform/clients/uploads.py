@@ -60,6 +60,10 @@ class Uploader:
             assert answer.status == 200, answer.text
         return media
 
+    def begin(self, data: bytes, kind: str) -> str:
+        """Begin an upload, and send nothing."""
+        return self._begin(data, kind)[0]
+
     def give_up(self, data: bytes, kind: str) -> str:
         """Begin an upload, send one part, and give it up."""
         media, part_bytes = self._begin(data, kind)

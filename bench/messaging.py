@@ -139,12 +139,13 @@ def run(bench: Bench) -> Table:
         f"Messages through {BLUEPRINT}",
         (*rows, *memory),
         (
-            f"One run. One at a time: {2 * IN_TURN} messages, each when the one before has come. At once: {SENDERS} pairs, "
-            f"each sender with one message under way, {SECONDS:.0f} s or {EACH} messages each, and "
-            f"{WARM_UP} before the clock runs. Chats that fall into one partition wait for one another, which p99 shows.",
+            f"One run. One at a time: {2 * IN_TURN} messages, each when the one before has come. At once: {SENDERS} "
+            f"pairs, each sender with one message under way, {SECONDS:.0f} s or {EACH} messages each, and {WARM_UP} "
+            "before the clock runs. Chats that fall into one partition wait for one another, which p99 shows.",
             f"Groups: {', '.join(f'{n} messages to {members:,}' for members, n in GROUPS.items())}, one after the "
             f"other is in all inboxes; {LISTENERS + 1} devices have sockets, all others are away, and what they are "
-            "pushed is on its way meanwhile. With so few messages p99 is the slowest.",
+            "pushed is on its way meanwhile. With so few messages p99 is the slowest. The last inbox is asked for, "
+            "which takes time, too.",
             "Where a message is after so long: medians, from the moment its frame is sent; what the relay says is of "
             "the clock of the same machine.",
             "Memory: a page that several processes share counts once, a part of it for each."

@@ -137,8 +137,8 @@ def test_a_module_knows_only_whom_it_may(name: str) -> None:
 
 
 def test_only_the_stacks_themselves_load_the_cdk() -> None:
-    """In a system's folder all but its declaration, its workload and its scenario, which tools load to look at it."""
-    light = re.compile(r"stacks(\.\w+(\.(workload|scenario))?)?")
+    """In a system's folder all but its declaration, workload, scenario and clients, which tools load as well."""
+    light = re.compile(r"stacks(\.\w+(\.(workload|scenario|clients(\.\w+)*))?)?")
     made = {name for name in _modules() if _within(name, {"stacks"}) and not light.fullmatch(name)}
     heavy = {"aws_cdk", "patterns"} | made
     for name, file in _modules().items():

@@ -177,7 +177,7 @@ class KafkaCluster(Construct):
         )
 
     def allow_consuming(self, client: Client, topic: str, *, group: str) -> iam.Grant:
-        """Let `client` find the brokers, connect and read one topic as the consumer group `group`, and nothing else."""
+        """Let `client` find the brokers, connect and read one topic as the group `group`, and nothing else."""
         self.connections.allow_default_port_from(client.connections)
         return self._allow_reading(client, topic, group)
 

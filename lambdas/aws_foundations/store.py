@@ -9,7 +9,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
 from lambdas.aws_foundations.settings import Settings
-from lambdas.shared.sdk import bounded, bounded_client, transact
+from lambdas.shared.sdk import LONGEST_MESSAGE, bounded, bounded_client, transact
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 # What keeps an entry from being counted twice. A test takes it away, and sees it counted twice.
 IF_NOT_COUNTED = "attribute_not_exists(entry_id)"
-LONGEST_MESSAGE = 1_048_576  # bytes; SQS's quota
 MARKER_LIFETIME_S = 30 * 86_400  # longer than the topic keeps a record
 
 

@@ -22,8 +22,6 @@ import re
 
 HEAD = "#head"
 PROFILE = "profile"
-BY_USER = "by_user"
-BY_USER_ATTRIBUTES = ("entry", "since", "until", "delivered", "read", "role")
 
 DEVICE_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 CLIENT_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")

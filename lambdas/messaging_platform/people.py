@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from lambdas.messaging_platform import keys
 from lambdas.shared.errors import Conflict, NotFound
-from lambdas.shared.sdk import bounded, bounded_client, code_of
+from lambdas.shared.sdk import bounded, bounded_client, code_of, every_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -78,22 +78,15 @@ class People:
 
     def devices_of(self, user: str, *, consistent: bool = False) -> list[Device]:
         """All devices of a user, by their ids; read consistently, those that are connected by now show it."""
-        found: list[Device] = []
-        more: dict[str, Any] = {}
-        while True:
-            with bounded():
-                answer = self._dynamodb.query(
-                    TableName=self._table,
-                    KeyConditionExpression="#user = :user AND begins_with(entry, :device)",
-                    ExpressionAttributeNames={"#user": "user"},
-                    ExpressionAttributeValues={":user": {"S": user}, ":device": {"S": keys.device("")}},
-                    ConsistentRead=consistent,
-                    **more,
-                )
-            found += map(_device, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return found
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = every_item(
+            self._dynamodb.query,
+            TableName=self._table,
+            KeyConditionExpression="#user = :user AND begins_with(entry, :device)",
+            ExpressionAttributeNames={"#user": "user"},
+            ExpressionAttributeValues={":user": {"S": user}, ":device": {"S": keys.device("")}},
+            ConsistentRead=consistent,
+        )
+        return [_device(each) for each in items]
 
     def device(self, user: str, device: str, *, consistent: bool = True) -> Device | None:
         """A device of a user, or None where they have none of this id."""

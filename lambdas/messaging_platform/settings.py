@@ -8,6 +8,8 @@ from lambdas.shared.settings import EnvironmentSettings
 
 MESSAGES_TOPIC, RECEIPTS_TOPIC, PRESENCE_TOPIC = "messages", "receipts", "presence"
 DATABASE_NAME = "directory"
+BY_USER = "by_user"  # the index of `chats`: user, chat
+BY_USER_ATTRIBUTES = ("entry", "since", "until", "delivered", "read", "role")
 
 
 @dataclass(frozen=True)
@@ -17,7 +19,7 @@ class AuthorizeSettings(EnvironmentSettings):
     tickets_table: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class MessagingSettings(EnvironmentSettings):
     """The messaging service, behind the socket and behind HTTP."""
 
@@ -41,9 +43,9 @@ class RelaySettings(EnvironmentSettings):
     parked_queue_url: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class PresenceSettings(EnvironmentSettings):
-    """`$connect`, `$disconnect`, heartbeats and typing. `gateway_url` is the management API of the sockets."""
+    """`$connect`, `$disconnect`, heartbeats and typing."""
 
     people_table: str
     chats_table: str
@@ -101,28 +103,22 @@ class NotifySettings(EnvironmentSettings):
     schedule_role_arn: str
 
 
-@dataclass(frozen=True)
-class FanOutSettings(EnvironmentSettings):
-    """The program that takes events from Kafka to inboxes and sockets. `management_url` is API Gateway's."""
+@dataclass(frozen=True, kw_only=True)
+class FanOutSettings(PresenceSettings):
+    """The program that takes events from Kafka to inboxes and sockets, and expires presence.
+
+    `management_url` is API Gateway's, of the sockets.
+    """
 
     messages_table: str
-    chats_table: str
-    people_table: str
     inboxes_table: str
-    presence_table: str
-    kafka_cluster_arn: str
     messages_topic: str
     receipts_topic: str
-    presence_topic: str
-    cache_host: str
-    cache_port: str
-    cache_token_secret_arn: str
     push_queue_url: str
     parked_queue_url: str
     management_url: str = ""
     gateway_secret_arn: str = ""
     grace_seconds: int = 10
-    alive_seconds: int = 45
     inbox_days: int = 30
 
 
@@ -136,25 +132,10 @@ class InspectSettings(EnvironmentSettings):
     media_bucket: str
 
 
-@dataclass(frozen=True)
-class GatewaySettings(EnvironmentSettings):
+@dataclass(frozen=True, kw_only=True)
+class GatewaySettings(MessagingSettings, PresenceSettings):
     """The gateway of the fleet: what API Gateway and the functions behind it do otherwise."""
 
     tickets_table: str
-    messages_table: str
-    sent_table: str
-    chats_table: str
-    people_table: str
-    inboxes_table: str
-    media_table: str
-    limits_table: str
-    presence_table: str
-    kafka_cluster_arn: str
-    presence_topic: str
-    cache_host: str
-    cache_port: str
-    cache_token_secret_arn: str
     gateway_secret_arn: str
     origin_secret_arn: str
-    messages_a_minute: int = 60
-    alive_seconds: int = 45

@@ -4,7 +4,8 @@
     with bounded():
         client.get_item(...)               # what the SDK gave up on is `Unavailable`
     failed = transact(client, items)       # the places whose condition failed; empty: all of it is written
-    text = secret_of(arn)
+    for item in every_item(client.query, TableName=...):
+        ...                                # of all pages
 
 Importing this imports nothing of the SDK: a cold start pays for that where it first calls AWS, and only then.
 """
@@ -13,9 +14,10 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from itertools import islice
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from lambdas.shared.errors import Unavailable
 
@@ -23,6 +25,13 @@ if TYPE_CHECKING:
     from botocore.exceptions import ClientError
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
+
+# "Quotas in Amazon DynamoDB": items of a BatchWriteItem, of a BatchGetItem and of a transaction. "Amazon SQS message
+# quotas": bytes.
+WRITTEN_AT_ONCE, READ_AT_ONCE, IN_A_TRANSACTION = 25, 100, 100
+LONGEST_MESSAGE = 1_048_576
+
+T = TypeVar("T")
 
 _THROTTLED = frozenset(
     {
@@ -126,6 +135,37 @@ def transact(
         else:
             return set()
     raise Unavailable("too many writers at once; try again")
+
+
+def every_item(ask: Callable[..., Any], **request: Any) -> Iterator[dict[str, Any]]:
+    """The items of a query of DynamoDB (`ask` is the client's), of page after page. Raises `Unavailable`."""
+    while True:
+        with bounded():
+            page = ask(**request)
+        yield from page["Items"]
+        if "LastEvaluatedKey" not in page:
+            return
+        request["ExclusiveStartKey"] = page["LastEvaluatedKey"]
+
+
+def batches(items: Iterable[T], most: int) -> Iterator[list[T]]:
+    """All of `items` in their order, at most so many at a time."""
+    left = iter(items)
+    while batch := list(islice(left, most)):
+        yield batch
+
+
+@contextmanager
+def instead_of(code: str, problem: Exception) -> Iterator[None]:
+    """Raise `problem` where AWS answers with an error of this code."""
+    from botocore.exceptions import ClientError
+
+    try:
+        yield
+    except ClientError as error:
+        if code_of(error) != code:
+            raise
+        raise problem from None
 
 
 def secret_of(arn: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from aws_cdk import Aws, Duration
 from constructs import Construct
 
-from lambdas.messaging_platform.keys import BY_USER
-from lambdas.messaging_platform.settings import DirectorySettings
+from lambdas.messaging_platform.settings import BY_USER, DirectorySettings
 from patterns.database_schema import DatabaseSchema
 from patterns.network import Network
 from patterns.operations import Operations

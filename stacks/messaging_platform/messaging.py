@@ -6,8 +6,7 @@ from aws_cdk import Duration
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from lambdas.messaging_platform.keys import BY_USER
-from lambdas.messaging_platform.settings import AuthorizeSettings, MessagingSettings, RelaySettings
+from lambdas.messaging_platform.settings import BY_USER, AuthorizeSettings, MessagingSettings, RelaySettings
 from patterns.network import Network
 from patterns.operations import Operations
 from patterns.python_function import PythonFunction

@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from constructs import Construct
 
-from lambdas.messaging_platform.keys import BY_USER, BY_USER_ATTRIBUTES
-from lambdas.messaging_platform.settings import DATABASE_NAME, MESSAGES_TOPIC, PRESENCE_TOPIC, RECEIPTS_TOPIC
+from lambdas.messaging_platform.settings import (
+    BY_USER,
+    BY_USER_ATTRIBUTES,
+    DATABASE_NAME,
+    MESSAGES_TOPIC,
+    PRESENCE_TOPIC,
+    RECEIPTS_TOPIC,
+)
 from patterns.cache import Cache
 from patterns.dead_letters import DeadLetters
 from patterns.encryption_key import EncryptionKey

@@ -12,11 +12,10 @@ import pytest
 from moto import mock_aws
 from moto.core.botocore_stubber import BotocoreStubber
 
-from lambdas.messaging_platform import keys
 from lambdas.messaging_platform.messaging import relay
 from lambdas.messaging_platform.messaging import store as messaging_store
 from lambdas.messaging_platform.messaging.store import Messages
-from lambdas.messaging_platform.settings import MessagingSettings
+from lambdas.messaging_platform.settings import BY_USER, BY_USER_ATTRIBUTES, MessagingSettings
 from lambdas.messaging_platform.sign_in import store as sign_in_store
 from tests.messaging_platform.town import KEYS, Tables, Talk, Town, shared_client
 
@@ -74,9 +73,9 @@ def _make_table(dynamodb: Any, name: str, table_keys: Sequence[str], *, has_inde
         ]
 
     index = {
-        "IndexName": keys.BY_USER,
+        "IndexName": BY_USER,
         "KeySchema": schema(("user", "chat")),
-        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(keys.BY_USER_ATTRIBUTES)},
+        "Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": list(BY_USER_ATTRIBUTES)},
     }
     attributes = {*table_keys, *(("user", "chat") if has_index else ())}
     dynamodb.create_table(

@@ -25,7 +25,7 @@ from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.records import Event, Presence, Receipt, Typing
 from lambdas.messaging_platform.sockets import Outcome
 from lambdas.shared.errors import Unavailable
-from services.messaging_platform.fanout import delivery as module
+from lambdas.shared.sdk import batches
 from services.messaging_platform.fanout.delivery import Around, Delivery
 from services.messaging_platform.fanout.logic import Member
 from services.messaging_platform.persistence import Persistence, Stopped
@@ -662,7 +662,7 @@ def test_without_doing_the_rest_of_a_batch_again_inboxes_lack_messages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def once(self: Delivery, what: str, work: Any, items: Sequence[Any], at_once: int) -> None:
-        for batch in module._batches(items, at_once):
+        for batch in batches(items, at_once):
             work(batch)
 
     assert_as_the_oracle_says(play(everyone(), ONE, set(), {}, taken=0.5), everyone(), ONE)

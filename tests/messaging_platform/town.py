@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from lambdas.messaging_platform import keys, records
+from lambdas.messaging_platform.frames import Reply
 from lambdas.messaging_platform.messaging import api, logic, socket
-from lambdas.messaging_platform.messaging.models import Caller, Reply
+from lambdas.messaging_platform.messaging.models import Caller
 from lambdas.messaging_platform.messaging.store import Messages
 from lambdas.messaging_platform.records import Event
 from lambdas.shared.sdk import bounded_client

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, EndpointConnectionError, ReadTimeoutError
 
 from lambdas.shared.errors import Unavailable
-from lambdas.shared.sdk import bounded, bounded_client, transact
+from lambdas.shared.sdk import batches, bounded, bounded_client, every_item, instead_of, transact
 
 pytestmark = pytest.mark.fast
 
@@ -57,6 +57,35 @@ def test_a_client_has_a_connection_for_each_thread_and_leads_where_it_is_told(
     config = client.meta.config
     assert (config.max_pool_connections, config.signature_version) == (64, "s3v4")
     assert client.meta.endpoint_url == "https://there.example"
+
+
+def test_items_are_read_page_by_page_and_no_further_than_somebody_looks() -> None:
+    asked: list[Any] = []
+
+    def query(**request: Any) -> Any:
+        asked.append(request.get("ExclusiveStartKey"))
+        if len(asked) == 3:
+            raise _refused("ThrottlingException")
+        return {"Items": [{"n": len(asked)}] * 2, "LastEvaluatedKey": f"page {len(asked)}"}
+
+    items = every_item(query, TableName="t")
+    assert [next(items)["n"] for _ in range(3)] == [1, 1, 2]
+    assert asked == [None, "page 1"]
+    with pytest.raises(Unavailable):
+        list(items)
+    assert list(every_item(lambda **_: {"Items": [{"n": 1}]})) == [{"n": 1}]
+
+
+def test_batches_are_all_of_it_in_order_and_none_too_large() -> None:
+    assert list(batches(range(7), 3)) == [[0, 1, 2], [3, 4, 5], [6]]
+    assert list(batches([], 3)) == []
+
+
+def test_one_error_is_another_ones_name_and_no_other_is() -> None:
+    with pytest.raises(KeyError), instead_of("NoSuchKey", KeyError("gone")):
+        raise _refused("NoSuchKey", 404)
+    with pytest.raises(ClientError), instead_of("NoSuchKey", KeyError("gone")):
+        raise _refused("NoSuchBucket", 404)
 
 
 class Contended:

@@ -173,7 +173,7 @@ def test_a_schedule_asks_for_what_its_kind_of_target_is_called_with(emulator: Em
     eventually(lambda: _asked(emulator, "nobody"), "that all were asked for", holds=lambda it: it == wanted)
 
 
-def test_what_a_rule_sends_at_its_time_is_in_nobodys_name(emulator: Emulator) -> None:
+def test_what_a_rule_sends_is_in_no_roles_name(emulator: Emulator) -> None:
     """Its queue's own policy lets it in, on AWS; only a schedule has a role that is asked for."""
     url, arn = _queue(emulator, "of-a-rule")
     events = emulator.endpoint.client("events")
@@ -186,7 +186,7 @@ def test_what_a_rule_sends_at_its_time_is_in_nobodys_name(emulator: Emulator) ->
 
 @pytest.mark.fast
 def test_that_a_role_may_be_passed_to_a_schedule_is_explained() -> None:
-    verdict = unplayed("Role", Grant("Role", "iam:PassRole", ("*",), ""), [])
+    verdict = unplayed("Role", Grant("Role", "iam:PassRole", ("*",)), [])
     assert (verdict.kind, verdict.is_finding) == ("explained", False)
 
 

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from lambdas.messaging_platform import keys
 from lambdas.messaging_platform.directory.logic import MOST_DEVICES, Directory
@@ -29,9 +29,17 @@ from lambdas.messaging_platform.membership import as_attribute, when_added_again
 from lambdas.messaging_platform.messaging.store import Log, Proposal, as_item
 from lambdas.messaging_platform.people import People
 from lambdas.messaging_platform.records import Event
-from lambdas.messaging_platform.settings import DirectorySettings
+from lambdas.messaging_platform.settings import BY_USER, DirectorySettings
 from lambdas.shared.errors import Refused, Unavailable
-from lambdas.shared.sdk import bounded, bounded_client, code_of, transact
+from lambdas.shared.sdk import (
+    IN_A_TRANSACTION,
+    batches,
+    bounded,
+    bounded_client,
+    code_of,
+    every_item,
+    transact,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -48,14 +56,12 @@ IF_NEWER_WISH = "attribute_exists(entry) AND (attribute_not_exists(wished_at) OR
 
 FINGERPRINT = "members"  # of what the directory appends: its ids are its own
 DEVICES = "devices"  # the entry that counts a user's devices; what lists these begins with "device#"
-IN_A_TRANSACTION = 100  # items; "Quotas in Amazon DynamoDB"
 NAMED_AT_MOST = 100  # users in an event, which is to be a few KB in each inbox, and fit into a frame
 ATTEMPTS = 8
 BACKOFF_S = 0.03
 AT_ONCE = 8  # chats whose item of a member is changed at once
 
 Item = dict[str, Any]
-T = TypeVar("T")
 
 
 class _Applied(Exception):
@@ -148,17 +154,15 @@ class Projection:
         return _version(self._get(self._settings.people_table, user=user, entry=keys.PROFILE))
 
     def _chats_of(self, user: str) -> list[str]:
-        found: list[str] = []
-        with bounded():
-            for page in self._dynamodb.get_paginator("query").paginate(
-                TableName=self._settings.chats_table,
-                IndexName=keys.BY_USER,
-                KeyConditionExpression="#user = :user",
-                ExpressionAttributeNames={"#user": "user"},
-                ExpressionAttributeValues={":user": {"S": user}},
-            ):
-                found += [item["chat"]["S"] for item in page["Items"]]
-        return found
+        items = every_item(
+            self._dynamodb.query,
+            TableName=self._settings.chats_table,
+            IndexName=BY_USER,
+            KeyConditionExpression="#user = :user",
+            ExpressionAttributeNames={"#user": "user"},
+            ExpressionAttributeValues={":user": {"S": user}},
+        )
+        return [each["chat"]["S"] for each in items]
 
     def _wish(self, user: str, chats: Sequence[str], receipts: Receipts) -> None:
         """Note in the member's items whether they hide what they have read, unless a later wish is there."""
@@ -216,7 +220,7 @@ class Projection:
             )
             events = [
                 self._event(change, seq, owner, {"added": named, "removed": []})
-                for seq, named in enumerate(_parts(users, NAMED_AT_MOST), start=1)
+                for seq, named in enumerate(batches(users, NAMED_AT_MOST), start=1)
             ]
             head = _head_item(chat, "group", what["name"], len(events), len(users), change.version)
             # A failed condition: it is there, made by who applies the same change.
@@ -230,8 +234,7 @@ class Projection:
 
     def _put_members(self, items: Sequence[Item], version: int) -> None:
         """Put the items of members, but for those that are there in this version or a later one."""
-        for part in _parts(items, IN_A_TRANSACTION):
-            batch = list(part)
+        for batch in batches(items, IN_A_TRANSACTION):
             while batch:
                 failed = self._transact(
                     [
@@ -455,11 +458,6 @@ def _waits() -> Iterator[float]:
     for attempt in range(ATTEMPTS):
         # Chance only spreads the writers; nothing is kept secret by it.
         yield random.uniform(0.5, 1) * BACKOFF_S * 2**attempt  # noqa: S311
-
-
-def _parts(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), most):
-        yield items[start : start + most]
 
 
 def _number(value: int) -> Item:

@@ -6,8 +6,8 @@ Reads are strongly consistent: who was removed from a chat a moment ago sees not
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, cast
 
@@ -26,7 +26,7 @@ from lambdas.messaging_platform.media.records import (
 )
 from lambdas.messaging_platform.membership import earlier_of
 from lambdas.messaging_platform.settings import MediaSettings
-from lambdas.shared.sdk import bounded, bounded_client, code_of
+from lambdas.shared.sdk import bounded, bounded_client, code_of, instead_of
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -169,16 +169,10 @@ class Store:
 
     def complete_upload(self, media: Media, parts: Sequence[ArrivedPart]) -> None:
         """Make one object of exactly these parts. Raises `UploadGone`, and `PartChanged` where one is another now."""
-        from botocore.exceptions import ClientError
-
         named = [{"PartNumber": part.number, "ETag": part.etag} for part in parts]
-        try:
-            with bounded(), _upload_gone():
-                self._s3.complete_multipart_upload(**self._named(media), MultipartUpload={"Parts": named})
-        except ClientError as error:
-            if code_of(error) != "InvalidPart":
-                raise
-            raise PartChanged("a part was put again meanwhile; complete it again") from None
+        changed = PartChanged("a part was put again meanwhile; complete it again")
+        with bounded(), _upload_gone(), instead_of("InvalidPart", changed):
+            self._s3.complete_multipart_upload(**self._named(media), MultipartUpload={"Parts": named})
 
     def abort_upload(self, media: Media) -> None:
         """Give an upload up, if it is still there."""
@@ -236,16 +230,8 @@ def store() -> Store:
     return Store(MediaSettings.from_environment())
 
 
-@contextmanager
-def _upload_gone() -> Iterator[None]:
-    from botocore.exceptions import ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        if code_of(error) != "NoSuchUpload":
-            raise
-        raise UploadGone from None
+def _upload_gone() -> AbstractContextManager[None]:
+    return instead_of("NoSuchUpload", UploadGone())
 
 
 def _entry(chat: str, entry: str) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 from aws_lambda_powertools.event_handler.openapi.params import Path, Query
 from pydantic import BaseModel, Field
 
-from lambdas.messaging_platform import keys
+from lambdas.messaging_platform import frames, keys
 from lambdas.messaging_platform.messaging import logic, models
 from lambdas.messaging_platform.messaging.models import Caller
 from lambdas.messaging_platform.messaging.socket import report
@@ -95,7 +95,7 @@ def act(device: Annotated[str, Path()]) -> dict[str, Any]:
     """The reply that the socket would have given; what it would have refused is an error."""
     event = app.current_event.raw_event
     who = own_device(event, device)
-    frame = models.read_frame(event.get("body"), LARGEST_BODY)
+    frame = frames.read_frame(event.get("body"), LARGEST_BODY)
     reply = logic.perform(who, frame, now_ms(), store())
     report(who, reply)
     return reply

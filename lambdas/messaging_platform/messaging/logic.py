@@ -15,6 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from lambdas.messaging_platform import frames
+from lambdas.messaging_platform.frames import Frame, Reply
 from lambdas.messaging_platform.membership import may_see, times
 from lambdas.messaging_platform.messaging import models
 from lambdas.messaging_platform.messaging.models import (
@@ -22,11 +24,9 @@ from lambdas.messaging_platform.messaging.models import (
     Appended,
     Caller,
     Draft,
-    Frame,
     Head,
     Media,
     Member,
-    Reply,
     Snapshot,
     Stored,
 )
@@ -38,21 +38,12 @@ from lambdas.shared.errors import (
     NotFound,
     Refused,
     TooMany,
-    Unavailable,
 )
 
 EDIT_WITHIN_MS = 15 * 60_000
 DELETE_WITHIN_MS = 48 * 3_600_000
 ADDING = ("send", "edit", "delete")
-
-REASONS: dict[type[DomainError], str] = {
-    Malformed: "malformed",
-    NotFound: "not_found",
-    Refused: "refused",
-    TooMany: "too_many",
-    Conflict: "conflict",
-    Unavailable: "unavailable",
-}
+ACTIONS = (*ADDING, "ack", "read", "sync")
 
 
 class Store(Protocol):
@@ -94,7 +85,7 @@ class Standing:
 def answer(caller: Caller, text: str | bytes | None, now_ms: int, store: Store) -> Reply:
     """The reply to a frame as it came over a socket, of whatever shape."""
     try:
-        frame = models.read_frame(text)
+        frame = frames.read_frame(text)
     except Malformed as error:
         return refusal({}, error)
     return act(caller, frame, now_ms, store)
@@ -109,8 +100,8 @@ def act(caller: Caller, frame: Frame, now_ms: int, store: Store) -> Reply:
 
 
 def perform(caller: Caller, frame: Frame, now_ms: int, store: Store) -> Reply:
-    """Do what a frame asks, and answer the reply to it. Raises a `DomainError` that `REASONS` names."""
-    action = models.action_of(frame)
+    """Do what a frame asks, and answer the reply to it. Raises a `DomainError` that `frames.REASONS` names."""
+    action = frames.action_of(frame)
     if action in ADDING:
         return _add(caller, models.draft_of(frame), now_ms, store)
     if action in ("ack", "read"):
@@ -122,14 +113,8 @@ def perform(caller: Caller, frame: Frame, now_ms: int, store: Store) -> Reply:
 
 def refusal(frame: Frame, error: DomainError) -> Reply:
     """The frame that says why nothing was done; it repeats of the request only what is well-formed."""
-    action, client_id = models.action_of(frame), frame.get("id")
-    reason = next(REASONS[kind] for kind in type(error).__mro__ if kind in REASONS)
-    reply: Reply = {"type": "refused", "reason": reason, "detail": str(error)}
-    if action in (*ADDING, "ack", "read", "sync"):
-        reply["action"] = action
-    if isinstance(client_id, str) and models.IDS["id"].fullmatch(client_id):
-        reply["id"] = client_id
-    return reply
+    action = frames.action_of(frame)
+    return frames.refusal(frame, error, action if action in ACTIONS else "")
 
 
 # To add an event

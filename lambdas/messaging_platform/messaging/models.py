@@ -1,31 +1,25 @@
 """What a client asks for, how it is read, and what the store knows of a chat.
 
-A frame is a JSON object with an `action`. Whatever else comes, of any shape, is `Malformed`, and nothing else.
+How a frame itself is read: frames.py. What is asked of messaging in one, of any shape, is read here, or `Malformed`.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from lambdas.messaging_platform import keys
+from lambdas.messaging_platform.frames import Frame, action_of
 from lambdas.messaging_platform.membership import Earlier
 from lambdas.messaging_platform.records import Event
 from lambdas.shared.errors import Malformed
 
 LONGEST_TEXT = 4_096  # characters
-LARGEST_FRAME = (
-    32 * 1024
-)  # bytes; "Quotas for configuring and running a WebSocket API" (API Gateway): of a frame
-PAGE_BYTES = 30 * 1024  # of a page's events: with what is around them it is one such frame
+PAGE_BYTES = 30 * 1024  # of a page's events: with what is around them it is one frame
 LONGEST_PAGE = 100  # events
 LARGEST_SEQUENCE = 10**16 - 1  # keys.sequence
 IDS: Mapping[str, Any] = {"chat": keys.CHAT_ID, "id": keys.CLIENT_ID, "media": keys.CLIENT_ID}
-
-Frame = Mapping[str, Any]
-Reply = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -132,27 +126,6 @@ class Appended:
     seq: int
     at: int
     repeated: bool = False
-
-
-def read_frame(text: str | bytes | None, largest: int = LARGEST_FRAME) -> Frame:
-    """The JSON object that `text` is, of at most so many bytes. Raises `Malformed`."""
-    try:
-        # Half of a surrogate pair, which JSON can spell and no store takes, ends here too.
-        size = len(text.encode() if isinstance(text, str) else text or b"")
-        if size > largest:
-            raise Malformed(f"a frame has at most {largest} bytes")
-        frame = json.loads(text or "")
-    except (ValueError, RecursionError):
-        raise Malformed("the frame is not JSON") from None
-    if not isinstance(frame, dict):
-        raise Malformed("a frame is a JSON object")
-    return frame
-
-
-def action_of(frame: Frame) -> str:
-    """Which action it asks for, "" where that is no text."""
-    action = frame.get("action")
-    return action if isinstance(action, str) else ""
 
 
 def draft_of(frame: Frame) -> Draft:

@@ -10,7 +10,7 @@ parked, and passed over once it is.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -21,7 +21,7 @@ from lambdas.messaging_platform.records import Event, Receipt, Unreadable
 from lambdas.messaging_platform.settings import RelaySettings
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.observability import count, logger, observed
-from lambdas.shared.sdk import bounded, bounded_client
+from lambdas.shared.sdk import LONGEST_MESSAGE, batches, bounded, bounded_client
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 AT_ONCE = 100  # records that are sent together
 SEND_WITHIN_S = 10.0
 SPARE_MS = 3_000  # of an invocation's time, to give the rest of the batch back
-LONGEST_MESSAGE = 1_048_576  # bytes; SQS's quota
 
 StreamRecord = Mapping[str, Any]
 _client = bounded_client  # a name of this module's, around which its tests put a cache
@@ -61,7 +60,7 @@ class Relay:
     def relay(self, batch: Sequence[StreamRecord], time_left_ms: Any) -> Outcome:
         """Send what a batch of one stream says, in its order, as far as that goes."""
         outcome = Outcome()
-        for part in _parts(batch):
+        for part in batches(batch, AT_ONCE):
             try:
                 self._relay(part, min(SEND_WITHIN_S, (time_left_ms() - SPARE_MS) / 1000), outcome)
             except Unavailable as problem:
@@ -192,8 +191,3 @@ def _receipt(old: Mapping[str, Any] | None, new: Mapping[str, Any]) -> Receipt |
 
 def _marks(image: Mapping[str, Any]) -> tuple[int, int]:
     return (int(image.get("delivered", {}).get("N", 0)), int(image.get("read", {}).get("N", 0)))
-
-
-def _parts(batch: Sequence[StreamRecord]) -> Iterator[Sequence[StreamRecord]]:
-    for start in range(0, len(batch), AT_ONCE):
-        yield batch[start : start + AT_ONCE]

@@ -9,8 +9,9 @@ import json
 import time
 from typing import Any
 
+from lambdas.messaging_platform.frames import Reply
 from lambdas.messaging_platform.messaging import logic
-from lambdas.messaging_platform.messaging.models import Caller, Reply
+from lambdas.messaging_platform.messaging.models import Caller
 from lambdas.messaging_platform.messaging.store import store
 from lambdas.shared.observability import count, logger, observed
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from lambdas.messaging_platform import keys
 from lambdas.messaging_platform.membership import earlier_of
@@ -33,15 +33,23 @@ from lambdas.messaging_platform.messaging.models import (
 )
 from lambdas.messaging_platform.people import People
 from lambdas.messaging_platform.records import VERSION, Event
-from lambdas.messaging_platform.settings import MessagingSettings
+from lambdas.messaging_platform.settings import BY_USER, MessagingSettings
 from lambdas.shared.errors import Refused, TooMany, Unavailable
-from lambdas.shared.sdk import bounded, bounded_client, code_of, transact
+from lambdas.shared.sdk import (
+    READ_AT_ONCE,
+    WRITTEN_AT_ONCE,
+    batches,
+    bounded,
+    bounded_client,
+    code_of,
+    every_item,
+    transact,
+)
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_dynamodb.type_defs import TransactWriteItemTypeDef
 
-T = TypeVar("T")
 Item = dict[str, Any]
 
 # The conditions that keep the promise. A test takes each of them away, and sees the promise break.
@@ -62,8 +70,6 @@ APPEND_ATTEMPTS = 25
 APPEND_WITHIN_S = 8.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.4
 
-DELETED_AT_ONCE = 25  # of BatchWriteItem
-READ_AT_ONCE = 100  # of BatchGetItem
 BATCH_ATTEMPTS = 6
 
 _client = bounded_client  # a name of this module's, around which its tests put a cache
@@ -410,22 +416,16 @@ class Messages(Log):
             ":first": {"S": keys.inbox_entry(chat, 0)},
             ":last": {"S": keys.inbox_entry(chat, seq)},
         }
-        more: Item = {}
-        while True:
-            with bounded():
-                answer = self._dynamodb.query(
-                    TableName=self._tables.inboxes_table,
-                    KeyConditionExpression="device = :device AND entry BETWEEN :first AND :last",
-                    ProjectionExpression="device, entry",
-                    ExpressionAttributeValues=values,
-                    ConsistentRead=True,
-                    **more,
-                )
-            for batch in _batches(answer["Items"], DELETED_AT_ONCE):
-                self._delete(self._tables.inboxes_table, batch)
-            if "LastEvaluatedKey" not in answer:
-                return
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        found = every_item(
+            self._dynamodb.query,
+            TableName=self._tables.inboxes_table,
+            KeyConditionExpression="device = :device AND entry BETWEEN :first AND :last",
+            ProjectionExpression="device, entry",
+            ExpressionAttributeValues=values,
+            ConsistentRead=True,
+        )
+        for batch in batches(found, WRITTEN_AT_ONCE):
+            self._delete(self._tables.inboxes_table, batch)
 
     def _delete(self, table: str, batch: Sequence[Item]) -> None:
         left: list[Any] = [{"DeleteRequest": {"Key": each}} for each in batch]
@@ -480,20 +480,13 @@ class Messages(Log):
 
     def members(self, chat: str) -> list[Member]:
         """All who are or were members of a chat."""
-        found: list[Member] = []
-        more: Item = {}
-        while True:
-            with bounded():
-                answer = self._dynamodb.query(
-                    TableName=self._tables.chats_table,
-                    KeyConditionExpression="chat = :chat AND begins_with(entry, :member)",
-                    ExpressionAttributeValues={":chat": {"S": chat}, ":member": {"S": keys.member("")}},
-                    **more,
-                )
-            found += map(_member, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return found
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = every_item(
+            self._dynamodb.query,
+            TableName=self._tables.chats_table,
+            KeyConditionExpression="chat = :chat AND begins_with(entry, :member)",
+            ExpressionAttributeValues={":chat": {"S": chat}, ":member": {"S": keys.member("")}},
+        )
+        return [_member(each) for each in items]
 
     def chats_of(self, user: str, after: str | None, limit: int) -> list[tuple[str, Member]]:
         """Up to `limit` chats that a user is or was in, after the chat `after`; an index may lag by a moment."""
@@ -502,7 +495,7 @@ class Messages(Log):
         with bounded():
             items = self._dynamodb.query(
                 TableName=self._tables.chats_table,
-                IndexName=keys.BY_USER,
+                IndexName=BY_USER,
                 KeyConditionExpression=condition,
                 ExpressionAttributeNames={"#user": "user"},
                 ExpressionAttributeValues=values,
@@ -513,7 +506,7 @@ class Messages(Log):
     def heads(self, chats: Sequence[str]) -> dict[str, Head]:
         """The heads of chats, of those that there are; they may lag by a moment."""
         found: dict[str, Head] = {}
-        for batch in _batches(chats, READ_AT_ONCE):
+        for batch in batches(chats, READ_AT_ONCE):
             left: Any = [_texts({"chat": chat, "entry": keys.HEAD}) for chat in batch]
             for attempt in range(BATCH_ATTEMPTS):
                 if attempt:
@@ -626,8 +619,3 @@ def _number(item: Item, attribute: str, default: int = 0) -> int:
 
 def _json(document: object) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=False)
-
-
-def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), most):
-        yield items[start : start + most]

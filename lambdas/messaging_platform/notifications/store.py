@@ -23,7 +23,7 @@ from lambdas.messaging_platform.notifications.logic import (
 )
 from lambdas.messaging_platform.settings import NotifySettings
 from lambdas.shared.errors import Unavailable
-from lambdas.shared.sdk import bounded, bounded_client, code_of
+from lambdas.shared.sdk import bounded, bounded_client, code_of, every_item
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -88,28 +88,20 @@ class Store:
 
     def waiting(self, message: Message) -> int | None:
         """The last message of somebody else to the chat that waits in the device's inbox, or None."""
-        more: dict[str, Any] = {}
-        while True:
-            with bounded():
-                page = self._dynamodb.query(
-                    TableName=self._settings.inboxes_table,
-                    KeyConditionExpression="device = :device AND begins_with(entry, :chat)",
-                    ExpressionAttributeValues={
-                        ":device": {"S": message.inbox},
-                        ":chat": {"S": f"{message.chat}#"},
-                    },
-                    ScanIndexForward=False,
-                    ConsistentRead=True,
-                    Limit=_PAGE,
-                    **more,
-                )
-            for item in page["Items"]:
-                event = json.loads(item["event"]["S"])
-                if event["kind"] == "message" and event["sender"] != message.user:
-                    return int(event["seq"])
-            if "LastEvaluatedKey" not in page:
-                return None
-            more = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+        items = every_item(
+            self._dynamodb.query,
+            TableName=self._settings.inboxes_table,
+            KeyConditionExpression="device = :device AND begins_with(entry, :chat)",
+            ExpressionAttributeValues={":device": {"S": message.inbox}, ":chat": {"S": f"{message.chat}#"}},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            Limit=_PAGE,
+        )
+        for item in items:
+            event = json.loads(item["event"]["S"])
+            if event["kind"] == "message" and event["sender"] != message.user:
+                return int(event["seq"])
+        return None
 
     def claim(self, message: Message, read: int, now_ms: int) -> Lease | None:
         """The lease of the push, or None where one is outstanding. Raises `Busy` where somebody else is about it."""

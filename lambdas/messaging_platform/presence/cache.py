@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lambdas.messaging_platform import keys
 from lambdas.shared.errors import Unavailable
+from lambdas.shared.sdk import batches
 from lambdas.shared.valkey import bounded
 
 if TYPE_CHECKING:
@@ -251,8 +252,7 @@ class PresenceCache:
     def is_alive(self, inboxes: Iterable[str]) -> set[str]:
         """Those of the devices ("<user>#<device>", as their inboxes) that were heard of in time."""
         asked = list(inboxes)
-        parts = [asked[place : place + _AT_ONCE] for place in range(0, len(asked), _AT_ONCE)]
-        answers = self._run(*((_LIVING, ("alive",), part) for part in parts))
+        answers = self._run(*((_LIVING, ("alive",), part) for part in batches(asked, _AT_ONCE)))
         living = [alive for answer in answers for alive in answer]
         return {device for device, alive in zip(asked, living, strict=True) if alive}
 

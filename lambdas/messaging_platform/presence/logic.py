@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from lambdas.messaging_platform import keys
+from lambdas.messaging_platform.frames import Frame
 from lambdas.messaging_platform.people import Connection, Profile
 from lambdas.messaging_platform.presence.cache import HIDDEN, Heard, State
 from lambdas.messaging_platform.records import Presence, Typing
@@ -169,7 +170,7 @@ def visible(profile: Profile | None, is_contact: bool, is_blocked: bool) -> bool
     return profile.last_seen == "everyone"
 
 
-def watched_in(frame: dict[str, Any]) -> list[str]:
+def watched_in(frame: Frame) -> list[str]:
     """Whom a frame of the action `heartbeat` asks for. Raises `Malformed`, `Refused` for too many."""
     watch = frame.get("watch", [])
     if not isinstance(watch, list) or not all(
@@ -182,7 +183,7 @@ def watched_in(frame: dict[str, Any]) -> list[str]:
     return users
 
 
-def typed_in(frame: dict[str, Any]) -> tuple[str, bool]:
+def typed_in(frame: Frame) -> tuple[str, bool]:
     """The chat, and whether it began or stopped, of a frame of the action `typing`. Raises `Malformed`."""
     chat, on = frame.get("chat"), frame.get("on")
     if not isinstance(chat, str) or not keys.CHAT_ID.fullmatch(chat):

@@ -12,21 +12,13 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
+from lambdas.messaging_platform.frames import Frame, read_frame, refusal
 from lambdas.messaging_platform.presence import logic
 from lambdas.messaging_platform.presence.store import people, store, topic
 from lambdas.messaging_platform.sockets import Sockets
 from lambdas.shared import problems
-from lambdas.shared.errors import Conflict, DomainError, Malformed, NotFound, Refused, TooMany, Unavailable
+from lambdas.shared.errors import DomainError, Malformed
 from lambdas.shared.observability import count, logger, observed
-
-REASONS: Mapping[type[DomainError], str] = {
-    Malformed: "malformed",
-    NotFound: "not_found",
-    Refused: "refused",
-    TooMany: "too_many",
-    Conflict: "conflict",
-    Unavailable: "unavailable",
-}
 
 
 @observed
@@ -45,9 +37,9 @@ def handler(event: dict[str, Any], _context: Any) -> dict[str, Any]:
 
 def acted(route: str, body: str | None, socket: logic.Socket, services: logic.Services) -> dict[str, Any]:
     """The answer to an action: a frame, or nothing for what is not answered."""
-    frame: dict[str, Any] = {}
+    frame: Frame = {}
     try:
-        frame = read(body)
+        frame = read_frame(body)
         if route == "heartbeat":
             return _answer(logic.heartbeat(socket, logic.watched_in(frame), services))
         if route == "typing":
@@ -55,18 +47,7 @@ def acted(route: str, body: str | None, socket: logic.Socket, services: logic.Se
             return {"statusCode": 200}
         raise Malformed("there is no such action")
     except DomainError as problem:
-        return _answer(_refusal(route, frame, problem))
-
-
-def read(body: str | None) -> dict[str, Any]:
-    """A frame. Raises `Malformed`."""
-    try:
-        frame = json.loads(body or "")
-    except (ValueError, RecursionError):
-        raise Malformed("a frame is JSON") from None
-    if not isinstance(frame, dict):
-        raise Malformed("a frame is a JSON object")
-    return frame
+        return _answer(refusal(frame, problem, route))
 
 
 def socket_of(context: Mapping[str, Any]) -> logic.Socket:
@@ -96,17 +77,6 @@ def _connected(socket: logic.Socket, services: logic.Services) -> dict[str, Any]
 
 def _answer(frame: dict[str, Any]) -> dict[str, Any]:
     return {"statusCode": 200, "body": json.dumps(frame, separators=(",", ":"), ensure_ascii=False)}
-
-
-def _refusal(route: str, frame: Mapping[str, Any], problem: DomainError) -> dict[str, Any]:
-    reason = next(REASONS[kind] for kind in type(problem).__mro__ if kind in REASONS)
-    return {
-        "type": "refused",
-        "action": route,
-        "id": frame.get("id") if isinstance(frame.get("id"), str) else None,
-        "reason": reason,
-        "detail": str(problem),
-    }
 
 
 @lru_cache(maxsize=4)

@@ -21,7 +21,7 @@ from lambdas.messaging_platform.records import Presence, Typing, encode
 from lambdas.messaging_platform.settings import PresenceSettings
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.observability import count, logger
-from lambdas.shared.sdk import bounded, bounded_client
+from lambdas.shared.sdk import READ_AT_ONCE, batches, bounded, bounded_client
 from lambdas.shared.valkey import connect
 
 if TYPE_CHECKING:
@@ -32,7 +32,6 @@ TOLD_WITHIN_S = 2.0  # also to a broker that is met for the first time
 CONNECTED_WITHIN_S = 4.0  # and told; on a slow machine, TLS and a token alone take more than a second
 # How long nobody waits for a topic that did not answer: at first, and at most while it goes on not to.
 UNTOLD_S, LONGEST_UNTOLD_S = 5.0, 60.0
-_KEYS_AT_ONCE = 100  # of a BatchGetItem; DynamoDB's quota
 
 
 class PresenceTable:
@@ -386,11 +385,9 @@ def _dynamodb() -> DynamoDBClient:
 def _all_of(client: DynamoDBClient, table: str, wanted: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """The items that there are of `wanted`. Raises `Unavailable` where DynamoDB leaves some out, being busy."""
     found: list[dict[str, Any]] = []
-    for place in range(0, len(wanted), _KEYS_AT_ONCE):
+    for batch in batches(wanted, READ_AT_ONCE):
         with bounded():
-            answer = client.batch_get_item(
-                RequestItems={table: {"Keys": cast(Any, wanted[place : place + _KEYS_AT_ONCE])}}
-            )
+            answer = client.batch_get_item(RequestItems={table: {"Keys": cast(Any, batch)}})
         if answer.get("UnprocessedKeys"):
             raise Unavailable("the store is busy; try again")
         found += cast("list[dict[str, Any]]", answer["Responses"].get(table, []))

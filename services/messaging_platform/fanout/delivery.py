@@ -20,7 +20,7 @@ and nobody else anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import compress
@@ -34,13 +34,12 @@ from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.records import Event, Presence, Receipt, Record, Typing
 from lambdas.messaging_platform.sockets import Outcome
 from lambdas.shared.errors import Unavailable
+from lambdas.shared.sdk import READ_AT_ONCE, WRITTEN_AT_ONCE, batches
 from services.messaging_platform.fanout import logic
 from services.messaging_platform.fanout.logic import Member
 from services.messaging_platform.persistence import FIRST_PAUSE_S, LONGEST_PAUSE_S, Persistence
 from services.messaging_platform.telemetry import Metrics
 
-ENTRIES_AT_ONCE = 25  # of BatchWriteItem
-DEVICES_AT_ONCE = 100  # of BatchGetItem
 PUSHES_AT_ONCE = 10  # of SendMessageBatch
 
 Item = TypeVar("Item")
@@ -187,7 +186,7 @@ class Delivery:
         def put(batch: Sequence[str]) -> Sequence[str]:
             return self._around.store.put_entries(event, batch)
 
-        self._each_wholly("inboxes", put, inboxes, ENTRIES_AT_ONCE)
+        self._each_wholly("inboxes", put, inboxes, WRITTEN_AT_ONCE)
 
     def _as_they_are_now(self, devices: Sequence[Device]) -> list[Device]:
         """The devices with the connections that they have by now; those that were removed are left out."""
@@ -198,7 +197,7 @@ class Delivery:
             found.extend(now)
             return left
 
-        self._each_wholly("connections", read, devices, DEVICES_AT_ONCE)
+        self._each_wholly("connections", read, devices, READ_AT_ONCE)
         return sorted(found, key=lambda each: each.inbox)
 
     def _tell_all(self, devices: Sequence[Device], record: Record) -> None:
@@ -285,7 +284,7 @@ class Delivery:
                 self._around.persistence.pause(pause_s)
                 pause_s = min(LONGEST_PAUSE_S, pause_s * 2)
 
-        self._around.pool.each(wholly, list(_batches(items, at_once)))
+        self._around.pool.each(wholly, list(batches(items, at_once)))
 
 
 def _versions(shown: Mapping[str, Event]) -> list[Event]:
@@ -295,8 +294,3 @@ def _versions(shown: Mapping[str, Event]) -> list[Event]:
         if event not in found:
             found.append(event)
     return found
-
-
-def _batches(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
-    for start in range(0, len(items), most):
-        yield items[start : start + most]

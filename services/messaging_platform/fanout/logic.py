@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 from lambdas.messaging_platform.membership import Earlier, may_see
 from lambdas.messaging_platform.people import Device
+from lambdas.messaging_platform.presence.logic import MOST_TOLD_OF_TYPING
 from lambdas.messaging_platform.records import Event, Receipt, Typing
 
 TYPING_LASTS_MS = 5_000
 RECEIPTS_REACH_BACK = 100  # messages whose senders a receipt is told to
-SMALL_CHAT = 32  # members: in larger chats nobody is told who has read, or who types
+SMALL_CHAT = MOST_TOLD_OF_TYPING  # members: in larger chats nobody is told who has read, or who types
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,13 @@ from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.records import Event
 from lambdas.messaging_platform.settings import FanOutSettings
 from lambdas.shared.kafka import Record
-from lambdas.shared.sdk import bounded
+from lambdas.shared.sdk import LONGEST_MESSAGE, bounded, every_item
 from services.messaging_platform.fanout.logic import Member
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
     from types_boto3_sqs import SQSClient
 
-LONGEST_MESSAGE = 1_048_576  # bytes; SQS's quota
 DAY_S = 86_400
 
 
@@ -45,23 +44,16 @@ class Store:
 
     def members(self, chat: str) -> list[Member]:
         """All who are or were members of a chat, with what they may see."""
-        found: list[Member] = []
-        more: dict[str, Any] = {}
-        while True:
-            with bounded():
-                answer = self._dynamodb.query(
-                    TableName=self._settings.chats_table,
-                    KeyConditionExpression="chat = :chat AND begins_with(entry, :member)",
-                    ProjectionExpression="#user, since, #until, earlier",
-                    ExpressionAttributeNames={"#user": "user", "#until": "until"},
-                    ExpressionAttributeValues={":chat": {"S": chat}, ":member": {"S": keys.member("")}},
-                    ConsistentRead=True,
-                    **more,
-                )
-            found += map(_member, answer["Items"])
-            if "LastEvaluatedKey" not in answer:
-                return found
-            more = {"ExclusiveStartKey": answer["LastEvaluatedKey"]}
+        items = every_item(
+            self._dynamodb.query,
+            TableName=self._settings.chats_table,
+            KeyConditionExpression="chat = :chat AND begins_with(entry, :member)",
+            ProjectionExpression="#user, since, #until, earlier",
+            ExpressionAttributeNames={"#user": "user", "#until": "until"},
+            ExpressionAttributeValues={":chat": {"S": chat}, ":member": {"S": keys.member("")}},
+            ConsistentRead=True,
+        )
+        return [_member(each) for each in items]
 
     def senders(self, chat: str, after: int, up_to: int) -> set[str]:
         """Who has sent the messages of a chat in (after, up_to]."""

@@ -8,8 +8,8 @@ from typing import Protocol
 
 from aws_lambda_powertools.logging import Logger
 
+from lambdas.messaging_platform.frames import Frame, action_of, read_frame
 from lambdas.messaging_platform.messaging import logic as messaging
-from lambdas.messaging_platform.messaging import models
 from lambdas.messaging_platform.messaging.models import Caller
 from lambdas.messaging_platform.messaging.socket import report
 from lambdas.messaging_platform.presence import logic as presence
@@ -59,10 +59,10 @@ class Actions:
 
     def answer(self, socket: Socket, text: str | bytes) -> str | None:
         """The frame to answer to a frame, of whatever shape; None where nothing is answered. Raises nothing."""
-        frame: models.Frame = {}
+        frame: Frame = {}
         try:
-            frame = models.read_frame(text)
-            if (action := models.action_of(frame)) in OF_PRESENCE:
+            frame = read_frame(text)
+            if (action := action_of(frame)) in OF_PRESENCE:
                 body = text if isinstance(text, str) else text.decode()
                 return acted(str(action), body, socket, self._services).get("body")
         except (Malformed, UnicodeDecodeError):
@@ -77,7 +77,7 @@ class Actions:
             return self._failed(socket, frame)
         return _json(reply)
 
-    def _failed(self, socket: Socket, frame: models.Frame) -> str:
+    def _failed(self, socket: Socket, frame: Frame) -> str:
         """A fault of the deployment, or of the program: who asked is answered, and may ask again."""
         self._log.exception("a frame failed", user=socket.user, device=socket.device)
         return _json(messaging.refusal(frame, Unavailable("something went wrong; try again")))

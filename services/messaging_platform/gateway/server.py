@@ -32,7 +32,7 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from lambdas.messaging_platform.messaging.models import LARGEST_FRAME
+from lambdas.messaging_platform.frames import LARGEST_FRAME
 from lambdas.messaging_platform.presence.logic import Socket
 from lambdas.messaging_platform.sign_in.store import Holder
 from lambdas.shared.errors import DomainError, Unavailable

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -17,7 +17,7 @@ from lambdas.messaging_platform.media.records import (
     thumbnail_key,
 )
 from lambdas.messaging_platform.settings import InspectSettings
-from lambdas.shared.sdk import bounded, bounded_client, code_of
+from lambdas.shared.sdk import bounded, bounded_client, code_of, instead_of
 
 if TYPE_CHECKING:
     from types_boto3_dynamodb import DynamoDBClient
@@ -190,13 +190,5 @@ class Store:
         return _client("s3", CONNECT_S, COPY_S)
 
 
-@contextmanager
-def _expired() -> Iterator[None]:
-    from botocore.exceptions import ClientError
-
-    try:
-        yield
-    except ClientError as error:
-        if code_of(error) != "NoSuchKey":
-            raise
-        raise Expired from None
+def _expired() -> AbstractContextManager[None]:
+    return instead_of("NoSuchKey", Expired())

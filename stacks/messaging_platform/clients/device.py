@@ -196,7 +196,7 @@ class Device:
             page = answer.json()
             for event in page["events"]:
                 came.add(str(event["chat"]))
-                self._take(event)
+                self._take(event, says_so=False)  # once for the page
             cursor = page["cursor"]
             if not cursor:
                 break
@@ -301,7 +301,7 @@ class Device:
             elif kind == "alive":
                 self.presence.update(frame["users"])
 
-    def _take(self, event: Document) -> None:
+    def _take(self, event: Document, *, says_so: bool = True) -> None:
         """Keep an event in its place, once; say so when its chat has come further."""
         with self._lock:
             chat, seq = str(event["chat"]), int(event["seq"])
@@ -315,11 +315,8 @@ class Device:
                 last += 1
             if last > before and last in log:
                 self._shown[chat] = last
-                if self.acks and self.connected:
-                    with suppress(
-                        Exception
-                    ):  # a socket that has just ended: it will be said after the next sync
-                        self.socket.send({"action": "ack", "chat": chat, "seq": last})
+                if says_so:
+                    self._say_what_came(chat)
             if max(log) > self.shown(chat):
                 self._gap_since.setdefault(chat, time.monotonic())
             else:

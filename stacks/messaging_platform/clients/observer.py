@@ -212,8 +212,11 @@ class Chat:
             QueueUrl=self._world.outputs["UploadsQueueUrl"], MessageBody=body
         )
         uploader.wait_until(media, "rejected")
-        # Another one stays, for the stack to take away when it goes.
-        self._world.client("s3").put_object(Bucket=self._world.outputs["UploadsBucket"], Key=f"{media}/stays")
+        # Others stay, for the stack to take away when it goes.
+        for name in ("one", "another"):
+            self._world.client("s3").put_object(
+                Bucket=self._world.outputs["UploadsBucket"], Key=f"{media}/{name}"
+            )
 
     def put_what_is_no_event(self, chat: str) -> None:
         """An item that the table's stream shows, and that nobody can read."""

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import ministack.app as app
-from ministack.core import iam_evaluator
 from ministack.core.responses import get_account_id
 from ministack.core.router import extract_access_key_id
 from ministack.services import s3
@@ -48,9 +47,7 @@ def _refusal(bucket: str, headers: Mapping[str, Any], query: Mapping[str, Any]) 
             "s3", "s3:ListBucket", headers, query, "", resource_arn=arn, named_resource=f'"{arn}"'
         )
         return refused
-    # Without a key it is everybody, where it came as a request, and otherwise a service that reads in process.
-    public = s3._foreign_bucket_allows(get_account_id(), bucket, "", "GET", {}, "", headers)
-    if public or not iam_evaluator._anonymous.get():
+    if s3._foreign_bucket_allows(get_account_id(), bucket, "", "GET", {}, "", headers):  # everybody may
         return None
     denied: Answer = s3._error("AccessDenied", "Access Denied", 403, f"/{bucket}")
     return denied

@@ -383,7 +383,7 @@ def test_every_alarm_tells_somebody(production: Assembly) -> None:
     topics = {f"${{{topic.logical_id}}}" for topic in _all(production, "AWS::SNS::Topic")}
     for alarm in _all(production, "AWS::CloudWatch::Alarm"):
         assert {str(action) for action in alarm.properties.get("AlarmActions", [])} & topics, alarm.name
-        assert alarm.properties["ActionsEnabled"] is True, alarm.name
+        assert alarm.properties.get("ActionsEnabled", True) is True, alarm.name
 
 
 def test_every_alarm_may_tell(production: Assembly) -> None:

@@ -179,6 +179,7 @@ def tell(world: World, ended: ExitStack) -> None:
     ):
         pushes = Pushes(world, ended)
         cleos.close()
+        chat.until(partial(chat.is_away, cleos), "that cleo is away")
         for n in range(3):
             phone.send(group, f"are you there {n}")
         first_push = pushes.next_for(cleos)
@@ -252,7 +253,7 @@ def tell(world: World, ended: ExitStack) -> None:
         assert cleo.put(f"/contacts/{bob.id}").status in (200, 201, 204)
         bobs.watch(cleo)
         chat.until(lambda: bobs.presence.get(cleo.id, {}).get("online") is True, "that cleo is online", 60)
-        with world.faults.disconnects_lost(world.outputs["SocketUrl"]):
+        with chat.nobody_says_so():
             cleos.drop()
         chat.until(lambda: bobs.presence[cleo.id]["online"] is False, "that cleo is gone", 60)
         chat.until(lambda: not chat.connection_of(cleos), "its connection is forgotten")
@@ -272,6 +273,7 @@ def tell(world: World, ended: ExitStack) -> None:
 
     with world.step("in quiet hours a push waits, and comes at their end"):
         cleos.close()
+        chat.until(partial(chat.is_away, cleos), "that cleo is away")
         now = datetime.now(UTC)
         minute = now.hour * 60 + now.minute
         hours = {"quiet_from": (minute - 60) % DAY, "quiet_to": (minute + 60) % DAY}
@@ -289,7 +291,7 @@ def tell(world: World, ended: ExitStack) -> None:
         cleos.read(group)  # or nothing more of this chat would be pushed
 
     with world.step("a socket that is gone without a word is found, and holds up nobody"):
-        with world.faults.disconnects_lost(world.outputs["SocketUrl"]):
+        with chat.nobody_says_so():
             cleos.drop()
         phone.send(group, "is everybody here")
         chat.until(lambda: bobs.texts(group)[-1] == "is everybody here", "it is on the others' devices")
@@ -302,6 +304,7 @@ def tell(world: World, ended: ExitStack) -> None:
 
     with world.step("the push channel fails: the push is tried again, parked, and sent after the repair"):
         cleos.close()
+        chat.until(partial(chat.is_away, cleos), "that cleo is away")
         with world.faults.failing(world.outputs["PushFunctionArn"], "sns", action="Publish"):
             phone.send(group, "nobody is told of this yet")
             pushes.wait_until_parked()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from aws_cdk import Duration, RemovalPolicy
 from aws_cdk import aws_cloudfront as cloudfront
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
@@ -124,6 +125,12 @@ class GatewayFleet(Construct):
         stores.tickets.allow(gateway, "DeleteItem")
         allow_acting(stores, gateway)
         allow_presence(stores, gateway)
-        for secret in (self.secret, self.balancer.secret):
-            secret.grant_read(gateway)
-        self.secret.grant_read(programs.fan_out)
+        for reader, *secrets in (
+            (gateway, self.secret, self.balancer.secret),
+            (programs.fan_out, self.secret),
+        ):
+            iam.Grant.add_to_principal(
+                grantee=reader,
+                actions=["secretsmanager:GetSecretValue"],
+                resource_arns=[each.secret_arn for each in secrets],
+            )

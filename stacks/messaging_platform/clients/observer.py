@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -41,6 +42,15 @@ class Chat:
         """How many entries wait for a device."""
         found = self._query("InboxesTable", "device", f"{device.owner.id}#{device.id}")
         return len(found)
+
+    def is_away(self, device: Device) -> bool:
+        """Whether the system knows that a device has no socket: it hears of that a moment after the device."""
+        return not self.connection_of(device)
+
+    def nobody_says_so(self) -> AbstractContextManager[Any]:
+        """Whoever's socket ends meanwhile, API Gateway does not tell; a gateway of the fleet hears it itself."""
+        url = self._world.outputs["SocketUrl"]
+        return self._world.faults.disconnects_lost(url) if ".execute-api." in url else nullcontext()
 
     def connection_of(self, device: Device) -> str | None:
         key = {"user": {"S": device.owner.id}, "entry": {"S": f"device#{device.id}"}}

@@ -18,7 +18,7 @@ from patterns.traffic import declare
 from patterns.web_socket_api import WebSocketApi
 from stacks.messaging_platform.messaging import SocketHandlers, allow_acting
 from stacks.messaging_platform.presence import Presence, allow_presence
-from stacks.messaging_platform.programs import MODULE, Programs
+from stacks.messaging_platform.programs import FINDS_BROKERS, MODULE, Programs
 from stacks.messaging_platform.stores import Stores
 from stacks.messaging_platform.traffic import Traffic
 from workbench.workload import NEVER
@@ -125,6 +125,7 @@ class GatewayFleet(Construct):
         stores.tickets.allow(gateway, "DeleteItem")
         allow_acting(stores, gateway)
         allow_presence(stores, gateway)
+        acknowledge(gateway.role, "AwsSolutions-IAM5[Resource::*]", FINDS_BROKERS)
         for reader, *secrets in (
             (gateway, self.secret, self.balancer.secret),
             (programs.fan_out, self.secret),

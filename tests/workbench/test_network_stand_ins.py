@@ -16,7 +16,15 @@ PEM = """-----BEGIN PUBLIC KEY-----
 MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEFkZ0n2Z1kM0nq1vXq6v1mF8Yq5rX
 -----END PUBLIC KEY-----
 """
-NOT_HERE = {"AWS::EC2::Instance"}  # tests/workbench/test_programs.py runs one
+NOT_HERE = {
+    "AWS::EC2::Instance",  # tests/workbench/test_programs.py runs one
+    "AWS::ApiGatewayV2::RouteResponse",  # test_sockets.py
+    # tests/patterns/test_delivery_offline.py
+    "AWS::CodeConnections::Connection",
+    "AWS::CodeDeploy::Application",
+    "AWS::CodeDeploy::DeploymentGroup",
+    "AWS::CodePipeline::Pipeline",
+}
 STACK = "one-of-each"
 Outputs = dict[str, str]
 

@@ -55,7 +55,7 @@ NAMING = (
     "AWS::Lambda::Version",
     "AWS::MSK::Topic",
 )
-REPLAYS = 10  # plays without one of the grants, the same ones in every run
+REPLAYS = 3  # plays without one of the grants, the same ones in every run
 SECTIONS = (
     "The problem",
     "The shape",

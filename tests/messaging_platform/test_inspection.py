@@ -565,6 +565,7 @@ def test_poison_goes_to_the_dead_letters_by_the_queues_own_policy(
         found += ground.sqs.receive_message(QueueUrl=dead, WaitTimeSeconds=0).get("Messages", [])
         if found and inspected.verdict(media)[0] == "ready":
             break
+        running.join(0.05)  # polled without a pause, the program's thread is hardly ever run
     stopping.set()
     running.join(BOUND_S)
     assert [each["Body"] for each in found] == ["poison"]

@@ -271,13 +271,16 @@ def _at_once(system: Offline, pairs: Sequence[Pair]) -> list[Row]:
 
 
 def _not_shown(pairs: Sequence[Pair]) -> int:
-    """How many places of the chats two devices disagree about, or lack."""
+    """How many places of the chats two devices disagree about, or lack; a message at two places is as bad."""
     wrong = 0
     for one, other, chat in pairs:
         logs = [[(each["seq"], each["id"]) for each in app.device.log(chat)] for app in (one, other)]
         last = max(len(log) for log in logs)
         whole = [seq for log in logs for seq, _ in log] == [*range(1, last + 1)] * 2
-        wrong += 0 if whole and logs[0] == logs[1] else max(1, last - len(set(logs[0]) & set(logs[1])))
+        once = len({id for _, id in logs[0]}) == len(logs[0])
+        wrong += (
+            0 if whole and once and logs[0] == logs[1] else max(1, last - len(set(logs[0]) & set(logs[1])))
+        )
     return wrong
 
 

@@ -58,7 +58,11 @@ def transcript(report: Report) -> str:
     refused = (
         "nothing refused that should not be" if not report.denied else f"{len(report.denied)} calls refused"
     )
-    unused = f"{len(report.unused_grants)} grants never used" if report.unused_grants else "every grant used"
+    unused = (
+        f"{len(report.unused_grants)} grants never used"
+        if report.unused_grants
+        else "every grant used, or explained"
+    )
     lines += [
         "",
         f" resources    {report.deployed} of {report.total} deployed as they go to AWS",

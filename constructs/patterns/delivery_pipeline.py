@@ -62,7 +62,7 @@ class Operation:
     actions: tuple[str, ...]
     resource: str
     why: str
-    condition: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    condition: Mapping[str, Mapping[str, str | Sequence[str]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

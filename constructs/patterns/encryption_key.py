@@ -13,15 +13,16 @@ from patterns.blueprint_stack import BlueprintStack
 from patterns.traffic import declare
 from workbench.workload import NEVER, Figure, Rate
 
-Service = Literal["dynamodb", "s3"]
+Service = Literal["dynamodb", "s3", "sqs"]
 
 
 class EncryptionKey(kms.Key):
     """A symmetric key, renewed each year, without an alias: what encrypts with it names it itself.
 
     In production it outlives the stack, for what it encrypted can be read with nothing else. A sandbox's waits
-    seven days for its end, the fewest that KMS has. `requests` are what programs ask of it themselves; what services
-    ask of it is in the bill of each table and bucket. `busiest` is all of it in the busiest second.
+    seven days for its end, the fewest that KMS has. `requests` are what programs ask of it themselves. What services
+    ask of it is in the bill of each table and bucket; of a database, a cluster or a queue of dead letters, which ask
+    when they start or once in minutes, it is in none. `busiest` is all of it in the busiest second.
     """
 
     def __init__(

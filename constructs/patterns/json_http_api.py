@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import json
 from math import ceil
 
-from aws_cdk import ArnFormat, Aws
+from aws_cdk import Aws
 from aws_cdk import aws_apigatewayv2 as apigw
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from patterns.access_log import AccessLog
 from patterns.acknowledge import acknowledge
-from patterns.blueprint_stack import BlueprintStack
 from patterns.python_function import PythonFunction
 from patterns.sign_in import SignIn
 from patterns.traffic import declare
 from workbench.workload import Figure, Rate, gigabytes
 
 ACCESS_LOG = {
-    name: f"$context.{field}"
-    for name, field in {
-        "requestId": "requestId",
-        "time": "requestTime",
-        "method": "httpMethod",
-        "route": "routeKey",
-        "path": "path",
-        "status": "status",
-        "latencyMs": "responseLatency",
-        "integrationLatencyMs": "integrationLatency",
-        "integrationError": "integrationErrorMessage",
-        "sourceIp": "identity.sourceIp",
-        "userAgent": "identity.userAgent",
-    }.items()
+    "requestId": "requestId",
+    "time": "requestTime",
+    "method": "httpMethod",
+    "route": "routeKey",
+    "path": "path",
+    "status": "status",
+    "latencyMs": "responseLatency",
+    "integrationLatencyMs": "integrationLatency",
+    "integrationError": "integrationErrorMessage",
+    "sourceIp": "identity.sourceIp",
+    "userAgent": "identity.userAgent",
 }
 
 
@@ -58,11 +54,9 @@ class JsonHttpApi(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
-        stack = BlueprintStack.around(self)
         self.rate = max(smallest_rate, ceil(requests.peak_per_second.value * headroom))
-        self.access_log = logs.LogGroup(
-            self, "AccessLog", retention=log_retention, removal_policy=stack.removal_policy
-        )
+        written = gigabytes(requests.per_month, log_bytes)
+        self.access_log = AccessLog(self, "AccessLog", ingested_gb=written, retention=log_retention)
         self.api = apigw.HttpApi(self, "Api", create_default_stage=False)
         self.stage = apigw.HttpStage(
             self,
@@ -72,18 +66,7 @@ class JsonHttpApi(Construct):
             auto_deploy=True,
             throttle=apigw.ThrottleSettings(rate_limit=self.rate, burst_limit=self.rate),
         )
-        stage = self.stage.node.default_child
-        assert isinstance(stage, apigw.CfnStage)
-        stage.access_log_settings = apigw.CfnStage.AccessLogSettingsProperty(
-            # The group's own ARN: the one that CDK gives ends in ":*", for grants on its streams.
-            destination_arn=stack.format_arn(
-                service="logs",
-                resource="log-group",
-                resource_name=self.access_log.log_group_name,
-                arn_format=ArnFormat.COLON_RESOURCE_NAME,
-            ),
-            format=json.dumps(ACCESS_LOG),
-        )
+        self.access_log.keep(self.stage, ACCESS_LOG)
         declare(
             self.api,
             requests_per_month=requests.per_month,
@@ -91,8 +74,7 @@ class JsonHttpApi(Construct):
         )
         if response_bytes is not None:
             declare(self.api, egress_gb_per_month=gigabytes(requests.per_month, response_bytes))
-        declare(stage, peak_requests_per_second=requests.peak_per_second)
-        declare(self.access_log, ingested_gb_per_month=gigabytes(requests.per_month, log_bytes))
+        declare(self.stage, peak_requests_per_second=requests.peak_per_second)
         self._authorizers: dict[str, authorizers.HttpUserPoolAuthorizer] = {}
         self._integrations: dict[str, integrations.HttpLambdaIntegration] = {}
 

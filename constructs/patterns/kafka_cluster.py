@@ -9,6 +9,7 @@ from aws_cdk import ArnFormat, Duration, Fn, RemovalPolicy, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_msk as msk
@@ -58,6 +59,7 @@ class KafkaCluster(Construct):
         network: Network,
         traffic: KafkaTraffic,
         instance_type: str | None = None,
+        key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
@@ -103,9 +105,12 @@ class KafkaCluster(Construct):
                 revision=Token.as_number(configuration.get_att("LatestRevision.Revision")),
             ),
             encryption_info=msk.CfnCluster.EncryptionInfoProperty(
+                encryption_at_rest=msk.CfnCluster.EncryptionAtRestProperty(data_volume_kms_key_id=key.key_arn)
+                if key
+                else None,
                 encryption_in_transit=msk.CfnCluster.EncryptionInTransitProperty(
                     client_broker="TLS", in_cluster=True
-                )
+                ),
             ),
             enhanced_monitoring="PER_BROKER" if stack.is_production else "DEFAULT",
             logging_info=msk.CfnCluster.LoggingInfoProperty(
@@ -137,6 +142,19 @@ class KafkaCluster(Construct):
             metric_name=name,
             dimensions_map={"Cluster Name": self.name, **of_broker},
             statistic="Maximum",
+        )
+
+    def lag(self, topic: str, group: str) -> cloudwatch.Metric:
+        """The records of `topic` that `group` has still to read, at their fewest in a period.
+
+        MSK tells it at every level of monitoring, of a group that has committed something, and not while its
+        partitions are given out anew ("Monitor consumer lags", Amazon MSK Developer Guide).
+        """
+        return cloudwatch.Metric(
+            namespace="AWS/Kafka",
+            metric_name="SumOffsetLag",
+            dimensions_map={"Cluster Name": self.name, "Consumer Group": group, "Topic": topic},
+            statistic="Minimum",
         )
 
     def topic(self, id: str, *, partitions: int, retention_hours: int = 168) -> str:

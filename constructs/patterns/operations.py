@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import ceil
 from typing import cast
 
 import cdk_monitoring_constructs as monitoring
@@ -23,13 +24,14 @@ from patterns.deployment_step import DeploymentStep
 from patterns.json_http_api import JsonHttpApi
 from patterns.kafka_cluster import KafkaCluster
 from patterns.network import ZONES
+from patterns.network_balancer import NetworkBalancer
 from patterns.postgres import Postgres
 from patterns.python_function import PythonFunction
 from patterns.traffic import declare
 from patterns.web_socket_api import STAGE, WebSocketApi
 from patterns.web_tier import WebTier
 from patterns.work_queue import WorkQueue
-from workbench.workload import NEVER
+from workbench.workload import NEVER, Figure
 
 FAILED_ANSWERS_IN_A_PERIOD = 10
 A_MINUTE = Duration.minutes(1)
@@ -238,6 +240,16 @@ class Operations(Construct):
             },
         )
 
+    def watch_balancer(self, balancer: NetworkBalancer) -> None:
+        """Alarms on no target being healthy, or there being none: of that the load balancer has no metric."""
+        healthy = balancer.targets.metrics.healthy_host_count(statistic="Minimum")
+        self._watch_metrics(
+            balancer.node.id,
+            {"Down": (healthy, 1)},
+            cloudwatch.ComparisonOperator.LESS_THAN_THRESHOLD,
+            missing=cloudwatch.TreatMissingData.BREACHING,
+        )
+
     def watch_edge(self, edge: Cdn) -> None:
         """Alarms when Route 53 cannot reach the edge from outside; its metrics are in us-east-1, like the edge."""
         status = cloudwatch.Metric(
@@ -271,11 +283,18 @@ class Operations(Construct):
             },
         )
 
+    def watch_consumers(self, kafka: KafkaCluster, topic: str, *, group: str, most: Figure) -> None:
+        """Alarms on `group` never having fewer than `most` records of `topic` still to read."""
+        lag = kafka.lag(topic, group)
+        self._watch_metrics(f"{group}-{topic}", {"Behind": (lag, ceil(most.value))})
+
     def _watch_metrics(
         self,
         name: str,
         watched: Mapping[str, tuple[cloudwatch.Metric, float]],
         beyond: cloudwatch.ComparisonOperator = cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+        *,
+        missing: cloudwatch.TreatMissingData | None = None,
     ) -> None:
         """An alarm called `name`-key on each metric being beyond its threshold: by default, over it."""
         self._facade.monitor_custom(
@@ -290,7 +309,9 @@ class Operations(Construct):
                             alarm_friendly_name=f"{name}-{title}",
                             add_alarm={
                                 title: monitoring.CustomThreshold(
-                                    threshold=threshold, comparison_operator=beyond
+                                    threshold=threshold,
+                                    comparison_operator=beyond,
+                                    treat_missing_data_override=missing,
                                 )
                             },
                         )

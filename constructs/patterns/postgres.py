@@ -7,6 +7,7 @@ from math import ceil
 from aws_cdk import ArnFormat, Fn, RemovalPolicy, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_rds as rds
 from constructs import Construct
@@ -47,6 +48,7 @@ class Postgres(Construct):
         standby: bool | None = None,
         backup_days: int = 14,
         user: str = "service",
+        key: kms.IKey | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.ONE_MONTH,
     ) -> None:
         super().__init__(scope, id)
@@ -55,7 +57,7 @@ class Postgres(Construct):
         self.port, self.database_name, self.user = PORT, database_name, user
         self._group = network.security_group(self, f"{id}: the database")
         chosen = instance_class or database_class(traffic.peak_connections)
-        self._instance = self._make_instance(network, traffic, chosen, backup_days)
+        self._instance = self._make_instance(network, traffic, chosen, backup_days, key)
         self._instance.apply_removal_policy(
             RemovalPolicy.SNAPSHOT if stack.is_production else RemovalPolicy.DESTROY
         )
@@ -98,7 +100,12 @@ class Postgres(Construct):
         return iam.Grant.add_to_principal(grantee=client, actions=["rds-db:connect"], resource_arns=[arn])
 
     def _make_instance(
-        self, network: Network, traffic: DatabaseTraffic, instance_class: str, backup_days: int
+        self,
+        network: Network,
+        traffic: DatabaseTraffic,
+        instance_class: str,
+        backup_days: int,
+        key: kms.IKey | None,
     ) -> rds.CfnDBInstance:
         """In CloudFormation's own words: CDK's would make a secret that only a function could rotate."""
         production = BlueprintStack.around(self).is_production
@@ -135,6 +142,7 @@ class Postgres(Construct):
             multi_az=self._standby,
             storage_type="gp3",
             storage_encrypted=True,
+            kms_key_id=key.key_arn if key else None,
             allocated_storage=str(held),
             max_allocated_storage=min(held * 2, LARGEST_GB),
             backup_retention_period=backup_days if production else 1,

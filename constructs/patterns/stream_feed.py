@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
@@ -19,16 +19,29 @@ from patterns.traffic import declare
 from workbench.workload import Rate
 
 
+class Feeding(TypedDict, total=False):
+    """How changes are delivered: 100 at a time, at once, and for as long as the stream has them, if nothing is said.
+
+    A batch waits up to `window` to be full. What fails is tried `retries` times more, until it is older than
+    `oldest`. `parallel` batches of a shard go at once; order then holds for an item, and no longer for a partition
+    key. `filters` are patterns of which one must match ("Control which events Lambda sends to your function", Lambda
+    Developer Guide).
+    """
+
+    batch_size: int
+    window: Duration
+    parallel: int
+    retries: int
+    oldest: Duration
+    filters: Sequence[Mapping[str, Any]]
+
+
 class StreamFeed(Construct):
     """Delivers from the first change on, in batches, each shard's one after the other, to `consumer`.
 
-    It answers with the changes that failed (partial batches), and is given the batch again from the first of them.
-    What fails is tried `retries` times more, or for as long as the stream has it (a day), in halves, so that one
-    bad change is alone in the end. Of what is given up, or is older than `oldest`, `parked` is told where it stood
-    in the stream, not what it was. `parallel` batches of a shard go at once; order then holds for an item, and no
-    longer for a partition key. `filters` are patterns of which one must match ("Control which events Lambda sends
-    to your function", Lambda Developer Guide). Its permissions are on the consumer's own role, and on this stream.
-    Attribute: `mapping`.
+    It answers with the changes that failed (partial batches), and is given the batch again from the first of them,
+    in halves, so that one bad change is alone in the end. Of what is given up `parked` is told where it stood in the
+    stream, not what it was. Its permissions are on the consumer's own role, and on this stream. Attribute: `mapping`.
     """
 
     def __init__(
@@ -40,13 +53,8 @@ class StreamFeed(Construct):
         consumer: PythonFunction,
         changes: Rate,
         parked: DeadLetters,
-        batch_size: int = 100,
-        window: Duration | None = None,
-        parallel: int = 1,
-        retries: int | None = None,
-        oldest: Duration | None = None,
-        filters: Sequence[Mapping[str, Any]] = (),
         key: kms.IKey | None = None,
+        **how: Unpack[Feeding],
     ) -> None:
         super().__init__(scope, id)
         if table.table_stream_arn is None:
@@ -57,14 +65,14 @@ class StreamFeed(Construct):
             target=consumer.entry,
             event_source_arn=table.table_stream_arn,
             starting_position=lambda_.StartingPosition.TRIM_HORIZON,
-            batch_size=batch_size,
-            max_batching_window=window,
-            parallelization_factor=parallel,
-            retry_attempts=retries,
-            max_record_age=oldest,
+            batch_size=how.get("batch_size", 100),
+            max_batching_window=how.get("window"),
+            parallelization_factor=how.get("parallel", 1),
+            retry_attempts=how.get("retries"),
+            max_record_age=how.get("oldest"),
             bisect_batch_on_error=True,
             report_batch_item_failures=True,
-            filters=[lambda_.FilterCriteria.filter(dict(each)) for each in filters] or None,
+            filters=[lambda_.FilterCriteria.filter(dict(each)) for each in how.get("filters", ())] or None,
         )
         resource = self.mapping.node.default_child
         assert isinstance(resource, lambda_.CfnEventSourceMapping)

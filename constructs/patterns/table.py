@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from math import ceil
-from typing import Any, Literal
+from typing import Literal, Unpack
 
-from aws_cdk import Duration
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -19,7 +18,7 @@ from patterns.blueprint_stack import BlueprintStack
 from patterns.dead_letters import DeadLetters
 from patterns.encryption_key import allow_through
 from patterns.python_function import PythonFunction
-from patterns.stream_feed import StreamFeed
+from patterns.stream_feed import Feeding, StreamFeed
 from patterns.traffic import TableTraffic, declare
 from workbench.workload import SECONDS_PER_MONTH, Figure, Rate
 
@@ -133,18 +132,7 @@ class Table(dynamodb.Table):
         """Let `grantee` do these actions ("Query") on one index, and not on the table."""
         return self._allow(grantee, actions, f"{self.table_arn}/index/{index}")
 
-    def feed(
-        self,
-        consumer: PythonFunction,
-        *,
-        parked: DeadLetters,
-        batch_size: int = 100,
-        window: Duration | None = None,
-        parallel: int = 1,
-        retries: int | None = None,
-        oldest: Duration | None = None,
-        filters: Sequence[Mapping[str, Any]] = (),
-    ) -> StreamFeed:
+    def feed(self, consumer: PythonFunction, *, parked: DeadLetters, **how: Unpack[Feeding]) -> StreamFeed:
         """Deliver the table's changes to `consumer`: see `StreamFeed`. Raises `ValueError` without a `stream`."""
         feed = StreamFeed(
             self,
@@ -153,13 +141,8 @@ class Table(dynamodb.Table):
             consumer=consumer,
             changes=self._changes,
             parked=parked,
-            batch_size=batch_size,
-            window=window,
-            parallel=parallel,
-            retries=retries,
-            oldest=oldest,
-            filters=filters,
             key=self._key,
+            **how,
         )
         self._count(consumer)
         return feed

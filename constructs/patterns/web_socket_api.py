@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from math import ceil
 
 import jsii
@@ -14,8 +13,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct, IValidation
 
+from patterns.access_log import AccessLog
 from patterns.acknowledge import acknowledge
-from patterns.blueprint_stack import BlueprintStack
 from patterns.python_function import PythonFunction
 from patterns.traffic import SocketTraffic, declare
 from workbench.workload import Figure, gigabytes
@@ -24,21 +23,18 @@ STAGE = "live"
 TICKET = "route.request.querystring.ticket"
 # Never the query string: the ticket is in it.
 ACCESS_LOG = {
-    name: f"$context.{field}"
-    for name, field in {
-        "requestId": "requestId",
-        "time": "requestTime",
-        "event": "eventType",
-        "route": "routeKey",
-        "connection": "connectionId",
-        "principal": "authorizer.principalId",
-        "status": "status",
-        "integrationLatencyMs": "integrationLatency",
-        "integrationError": "integrationErrorMessage",
-        "error": "error.message",
-        "sourceIp": "identity.sourceIp",
-        "userAgent": "identity.userAgent",
-    }.items()
+    "requestId": "requestId",
+    "time": "requestTime",
+    "event": "eventType",
+    "route": "routeKey",
+    "connection": "connectionId",
+    "principal": "authorizer.principalId",
+    "status": "status",
+    "integrationLatencyMs": "integrationLatency",
+    "integrationError": "integrationErrorMessage",
+    "error": "error.message",
+    "sourceIp": "identity.sourceIp",
+    "userAgent": "identity.userAgent",
 }
 
 
@@ -82,8 +78,13 @@ class WebSocketApi(Construct):
         )
         self._integrations: dict[str, integrations.WebSocketLambdaIntegration] = {}
         self._declare(traffic)
-        self.access_log = self._keep_log(traffic, log_bytes, log_retention) if log_bytes else None
-        if self.access_log is None:
+        self.access_log: AccessLog | None = None
+        if log_bytes:
+            entries = from_clients.per_month + traffic.connects.per_month  # and each one's end
+            written = gigabytes(entries, log_bytes)
+            self.access_log = AccessLog(self, "AccessLog", ingested_gb=written, retention=log_retention)
+            self.access_log.keep(self.stage, ACCESS_LOG)
+        else:
             reason = (
                 "it needs a role in the settings of the whole account; each function keeps a log of its own"
             )
@@ -174,27 +175,6 @@ class WebSocketApi(Construct):
             egress_gb_per_month=gigabytes(sent.per_month, traffic.sent_bytes),
         )
         declare(self.stage, peak_requests_per_second=from_clients.peak_per_second)
-
-    def _keep_log(
-        self, traffic: SocketTraffic, log_bytes: Figure, retention: logs.RetentionDays
-    ) -> logs.LogGroup:
-        stack = BlueprintStack.around(self)
-        kept = logs.LogGroup(self, "AccessLog", retention=retention, removal_policy=stack.removal_policy)
-        stage = self.stage.node.default_child
-        assert isinstance(stage, apigw.CfnStage)
-        stage.access_log_settings = apigw.CfnStage.AccessLogSettingsProperty(
-            # The group's own ARN: the one that CDK gives ends in ":*", for grants on its streams.
-            destination_arn=stack.format_arn(
-                service="logs",
-                resource="log-group",
-                resource_name=kept.log_group_name,
-                arn_format=ArnFormat.COLON_RESOURCE_NAME,
-            ),
-            format=json.dumps(ACCESS_LOG),
-        )
-        entries = traffic.received.per_month + traffic.connects.per_month * 2  # and each one's end
-        declare(kept, ingested_gb_per_month=gigabytes(entries, log_bytes))
-        return kept
 
 
 @jsii.implements(IValidation)

@@ -128,6 +128,8 @@ def decode(data: bytes | str) -> Record:
         known.setdefault("read", None)
     if kind is Presence:
         known.setdefault("last_seen", None)
+    if known.get("members") == {}:
+        del known["members"]  # as `encode` would leave it away
     try:
         record = kind(**known)
     except TypeError as problem:

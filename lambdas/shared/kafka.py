@@ -62,19 +62,14 @@ class Producer:
 
         Raises `Unavailable`; whoever sends tries it again.
         """
-        from confluent_kafka import KafkaException
-
-        try:
-            self._producer(topic, within_s)
-        except KafkaException as problem:
-            self._give_up()
-            raise Unavailable("Kafka does not answer; try again") from problem
+        self._producer(topic, within_s)
 
     def send_all(self, topic: str, messages: Sequence[tuple[str, bytes]], within_s: float) -> None:
         """Write all of `messages` (key, value), each key's in this order, in `within_s` seconds at most.
 
-        Raises `Unavailable` unless every one of them is acknowledged by all replicas in sync; some of them may be
-        written then, and the same call may be made again.
+        The first to connect may take longer: it asks AWS for the brokers. Raises `Unavailable` unless every one of
+        them is acknowledged by all replicas in sync; some of them may be written then, and the same call may be made
+        again.
         """
         if not messages:
             return
@@ -82,18 +77,18 @@ class Producer:
 
         until = time.monotonic() + within_s
         ended: list[Any] = []
+        producer = self._producer(topic, within_s)
         try:
-            producer = self._producer(topic, within_s)
             for key, value in messages:
                 self._enqueue(producer, topic, key, value, ended, until)
             while len(ended) < len(messages) and time.monotonic() < until:
                 producer.poll(SERVE_S)
         except KafkaException as problem:
-            self._give_up()
+            self._give_up(producer)
             raise Unavailable("Kafka does not answer; try again") from problem
         failed = [error for error in ended if error is not None]
         if failed or len(ended) < len(messages):
-            self._give_up()
+            self._give_up(producer)
             raise Unavailable(f"Kafka has not acknowledged everything; try again ({failed[:1] or 'late'})")
 
     def _enqueue(
@@ -104,7 +99,7 @@ class Producer:
                 producer.produce(topic, value, key, on_delivery=lambda error, _: ended.append(error))
             except BufferError:
                 if time.monotonic() > until:
-                    self._give_up()
+                    self._give_up(producer)
                     raise Unavailable("too much is waiting for Kafka; try again") from None
                 producer.poll(SERVE_S)
             else:
@@ -112,32 +107,50 @@ class Producer:
 
     def _producer(self, topic: str, within_s: float) -> Any:
         """The library's producer, with the topic's leaders known: else it looks for them once a second."""
-        from confluent_kafka import Producer as Underlying
+        from confluent_kafka import KafkaException
 
-        with self._lock:
-            if self._made is None:
-                self._made = Underlying(
-                    {
-                        **_at_the_door(self._cluster_arn),
-                        "acks": "all",
-                        "enable.idempotence": True,
-                        "linger.ms": LINGER_MS,
-                        "message.timeout.ms": LONGEST_SEND_S * 1000,
-                    }
-                )
+        until = time.monotonic() + within_s
+        if not self._lock.acquire(timeout=within_s):
+            raise Unavailable("another one still connects to Kafka; try again")
+        made = self._made
+        try:
+            if made is None:
+                made = self._made = self._connected()
                 self._known = set()
             if topic not in self._known:
-                self._made.list_topics(topic, timeout=within_s)
+                made.list_topics(topic, timeout=max(until - time.monotonic(), SERVE_S))
                 self._known.add(topic)
-            return self._made
+        except KafkaException as problem:
+            self._give_up(made)
+            raise Unavailable("Kafka does not answer; try again") from problem
+        finally:
+            self._lock.release()
+        return made
 
-    def _give_up(self) -> None:
-        """Drop what waits: sent later by itself, it would come after what is sent again in its place."""
-        with self._lock:
-            old, self._made = self._made, None
-        if old is not None:
-            old.purge()
-            old.poll(0)
+    def _connected(self) -> Any:
+        from confluent_kafka import Producer as Underlying
+
+        return Underlying(
+            {
+                **_at_the_door(self._cluster_arn),
+                "acks": "all",
+                "enable.idempotence": True,
+                "linger.ms": LINGER_MS,
+                "message.timeout.ms": LONGEST_SEND_S * 1000,
+            }
+        )
+
+    def _give_up(self, producer: Any) -> None:
+        """Drop what waits in it: sent later by itself, it would come after what is sent again in its place.
+
+        Others may have given it up before, and have another one by now, which stays. Without the lock: who connects
+        holds that for long.
+        """
+        if self._made is producer:
+            self._made = None
+        if producer is not None:
+            producer.purge()
+            producer.poll(0)
 
 
 class Consumer:
@@ -189,11 +202,16 @@ class Consumer:
             self._polled_at = time.monotonic()
             self._resume()
             found, self._early = self._early[:most], self._early[most:]
-            while len(found) < most:
-                record = self._read(0 if found else within_s)
-                if record is None:
-                    break
-                found.append(record)
+            try:
+                while len(found) < most:
+                    record = self._read(0 if found else within_s)
+                    if record is None:
+                        break
+                    found.append(record)
+            except BaseException:
+                # The library does not give them again, and a commit of what comes after them would skip them.
+                self._early = found + self._early
+                raise
             self._polled_at = time.monotonic()
             # A rebalance in between may have taken some of them away.
             return [each for each in found if self._is_ours(each)]

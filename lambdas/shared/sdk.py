@@ -30,14 +30,15 @@ if TYPE_CHECKING:
 # quotas": bytes.
 WRITTEN_AT_ONCE, READ_AT_ONCE, IN_A_TRANSACTION = 25, 100, 100
 LONGEST_MESSAGE = 1_048_576
+TOO_MANY_REQUESTS, SERVERS_OWN = 429, 500  # of HTTP; the servers' own errors are from there on
 
 T = TypeVar("T")
 
+# Those that do not say it by a word of "throttle", as most services do.
 _THROTTLED = frozenset(
     {
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
-        "ThrottlingException",
         "TransactionConflictException",  # a transaction holds the item: the call is soon worth making again
         "TransactionInProgressException",
     }
@@ -91,9 +92,15 @@ def bounded() -> Iterator[None]:
     except (ConnectionError, HTTPClientError) as error:
         raise Unavailable("the store does not answer; try again") from error
     except ClientError as error:
-        if code_of(error) in _THROTTLED or error.response["ResponseMetadata"]["HTTPStatusCode"] >= 500:
+        if _is_passing(error):
             raise Unavailable("the store is busy; try again") from error
         raise
+
+
+def _is_passing(error: ClientError) -> bool:
+    """Whether the same call may soon go well ("RequestThrottled" of SQS, "KMS.ThrottlingException" through it)."""
+    code, status = code_of(error), error.response["ResponseMetadata"]["HTTPStatusCode"]
+    return "Throttl" in code or code in _THROTTLED or status == TOO_MANY_REQUESTS or status >= SERVERS_OWN
 
 
 def transact(

@@ -1,13 +1,15 @@
-"""A program's life: it works until it is told to end, by SIGTERM or SIGINT."""
+"""A program's life: it works until it is told to end, by SIGTERM or SIGINT; and what it does beside, in rounds."""
 
 from __future__ import annotations
 
+import random
 import signal
 import threading
 from collections.abc import Callable
 
 from aws_lambda_powertools.logging import Logger
 
+from lambdas.shared.errors import Unavailable
 from services.messaging_platform.persistence import Stopped
 
 LOOK_EVERY_S = 0.1
@@ -47,3 +49,21 @@ def until_told(work: Callable[[], None], stopping: threading.Event, log: Logger)
         for number, handler in before.items():
             signal.signal(number, handler)
     return bool(told) and not failed
+
+
+def in_rounds(
+    every_s: float, once: Callable[[], bool], stopping: threading.Event, log: Logger, failing: str
+) -> None:
+    """Call `once` every few seconds until told to stop, and again at once while it says that there is more.
+
+    What fails is logged as `failing`, and comes again in the next round.
+    """
+    # Chance only spreads the pods; nothing is kept secret by it.
+    while not stopping.wait(random.uniform(0.5, 1) * every_s):  # noqa: S311
+        try:
+            while once() and not stopping.is_set():
+                pass
+        except Unavailable as problem:
+            log.warning(failing, reason=str(problem))
+        except Exception:
+            log.exception(failing)

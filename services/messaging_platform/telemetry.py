@@ -53,11 +53,11 @@ class Metrics:
     def took(self, name: str, ms: int) -> None:
         """Note a duration, or an age, in milliseconds; beyond what a line holds, it is told at once."""
         with self._lock:
-            durations = self._durations[name]
-            durations.append(max(0, ms))
-            full = len(durations) >= MOST_VALUES
-        if full:
-            self.flush()
+            full = len(self._durations[name]) >= MOST_VALUES - 1
+            self._durations[name].append(max(0, ms))
+            noted = self._taken() if full else None
+        if noted:
+            self._write(*noted)
 
     def add_metric(self, name: str, unit: object, value: float) -> None:
         """Add to a counter, as handlers do (`lambdas.shared.observability.count`)."""
@@ -67,8 +67,16 @@ class Metrics:
     def flush(self) -> None:
         """Write what was noted since the last time, if there is any."""
         with self._lock:
-            counts, self._counts = self._counts, Counter()
-            durations, self._durations = self._durations, defaultdict(list)
+            noted = self._taken()
+        self._write(*noted)
+
+    def _taken(self) -> tuple[Counter[str], defaultdict[str, list[int]]]:
+        """What was noted, which is noted no longer; the lock is held, so that nothing more than fits is among it."""
+        counts, self._counts = self._counts, Counter()
+        durations, self._durations = self._durations, defaultdict(list)
+        return counts, durations
+
+    def _write(self, counts: Counter[str], durations: defaultdict[str, list[int]]) -> None:
         if not counts and not durations:
             return
         units = dict.fromkeys(counts, "Count") | dict.fromkeys(durations, "Milliseconds")

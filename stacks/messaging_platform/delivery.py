@@ -14,6 +14,7 @@ SYSTEM = "messaging_platform"
 SANDBOX = "messaging-platform-sandbox"
 NOBODYS = "owner/name"  # until somebody says whose it is: no such connection reads anything
 DOMAIN = ("domain", "zone", "zone_id")  # production's alone: two stages cannot have one name
+ZONES = "zones"  # both stages': it is the account that knows which of its zones have all services
 TAGGED = {"aws:ResourceTag/blueprint": SYSTEM, "aws:ResourceTag/stage": "sandbox"}
 _NAMED = "CloudFormation makes the name of the stack's, the construct's, and of chance"
 # What the scenario does with AWS beside HTTP and sockets, and with the faults that only the offline AWS can make left
@@ -29,14 +30,29 @@ OPERATIONS = (
     Operation("dynamodb", ("BatchGetItem", "Query"), f"table/{SANDBOX}-StoresInboxes*", _NAMED),
     Operation("dynamodb", ("BatchWriteItem",), f"table/{SANDBOX}-StoresChats*", _NAMED),
     Operation("dynamodb", ("BatchWriteItem",), f"table/{SANDBOX}-StoresPeople*", _NAMED),
+    Operation("dynamodb", ("GetItem",), f"table/{SANDBOX}-StoresPeople*", _NAMED),
     Operation("dynamodb", ("PutItem",), f"table/{SANDBOX}-StoresMessages*", _NAMED),
     Operation(
         "kms",
         ("Decrypt",),
         "key/*",
-        "a key's id says nothing of its stack: its tags do; and DynamoDB alone may use it",
-        {"StringEquals": {**TAGGED, "kms:ViaService": f"dynamodb.{Aws.REGION}.amazonaws.com"}},
+        "a key's id says nothing of its stack: its tags do; and these services alone may use it",
+        {
+            "StringEquals": {
+                **TAGGED,
+                "kms:ViaService": [
+                    f"{service}.{Aws.REGION}.amazonaws.com" for service in ("dynamodb", "sqs")
+                ],
+            }
+        },
     ),
+    Operation(
+        "lambda",
+        ("DeleteFunctionConcurrency", "GetFunction", "PutFunctionConcurrency"),
+        f"function:{SANDBOX}-NotificationsPush*",
+        _NAMED,
+    ),
+    Operation("sqs", ("GetQueueAttributes",), f"{SANDBOX}-Notifications*", _NAMED),
     Operation("sqs", ("ReceiveMessage",), f"{SANDBOX}-StoresParked*", _NAMED),
     Operation(
         "sqs",
@@ -61,7 +77,7 @@ class Delivery(BlueprintStack):
 
     One pipeline serves both stages; that of a sandbox differs in that it leaves nothing behind. Then confirm the
     connection in the console, and subscribe to the topic of its output `NoticesTopicArn`. What the pipeline deploys
-    has the context that it was itself deployed with: transport, domain, users.
+    has the context that it was itself deployed with: transport, domain, zones, users.
     """
 
     def __init__(self, app: App, *, load: Load, stage: Stage) -> None:
@@ -73,7 +89,7 @@ class Delivery(BlueprintStack):
             description="Messaging platform: from a commit to production",
         )
         of = load.quantity
-        given = {name: self.node.try_get_context(name) for name in DOMAIN}
+        given = {name: str(self.node.try_get_context(name) or "") for name in (*DOMAIN, ZONES)}
         delivery = DeliveryPipeline(
             self,
             "Delivery",
@@ -82,8 +98,11 @@ class Delivery(BlueprintStack):
             users=load.users,
             program=Program(f"services/{SYSTEM}/Dockerfile"),
             operations=OPERATIONS,
-            context={TRANSPORT.key: self.chosen(TRANSPORT)},
-            production_context={name: str(value) for name, value in given.items() if value},
+            context={
+                TRANSPORT.key: self.chosen(TRANSPORT),
+                **({ZONES: given[ZONES]} if given[ZONES] else {}),
+            },
+            production_context={name: given[name] for name in DOMAIN if given[name]},
             runs=of("deliveries"),
             minutes={name: of(f"{name.lower()}_minutes") for name in (*BUILDS, *IMAGE_BUILDS)},
             log_bytes=of("delivery_log_bytes"),

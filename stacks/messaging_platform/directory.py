@@ -35,19 +35,7 @@ class Directory(Construct):
         schema = DatabaseSchema(
             self, "Schema", handler=f"{HANDLERS}.schema.handler", database=database, network=network
         )
-        environment = DirectorySettings(
-            aws_region=Aws.REGION,
-            database_host=database.endpoint,
-            database_port=database.port,
-            database_name=database.database_name,
-            database_user=database.user,
-            people_table=stores.people.table_name,
-            chats_table=stores.chats.table_name,
-            messages_table=stores.messages.table_name,
-            sent_table=stores.sent.table_name,
-            tickets_table=stores.tickets.table_name,
-            socket_url=socket_url,
-        ).as_environment()
+        environment = stores.environment(DirectorySettings, aws_region=Aws.REGION, socket_url=socket_url)
         del environment["AWS_REGION"]  # Lambda sets it, and lets nobody else
         self.api, self.sweep = (
             PythonFunction(

@@ -7,7 +7,6 @@ from constructs import Construct
 
 from lambdas.messaging_platform.settings import MediaSettings
 from patterns.bucket import Bucket, Colder
-from patterns.domain import Domain
 from patterns.media_distribution import MediaDistribution
 from patterns.operations import Operations
 from patterns.python_function import PythonFunction
@@ -34,7 +33,6 @@ class Media(Construct):
         stores: Stores,
         traffic: Traffic,
         requests_per_upload: Figure,
-        domain: Domain | None,
     ) -> None:
         super().__init__(scope, id)
         self.uploads = Bucket(
@@ -61,20 +59,19 @@ class Media(Construct):
         self.uploads.tell(self.queue.queue, "s3:ObjectCreated:CompleteMultipartUpload")
         signing = SigningKey(self, "Signing", key=stores.key)
         self.edge = MediaDistribution(
-            self, "Edge", bucket=self.inspected, signed_by=[signing], traffic=traffic.edge, domain=domain
+            self, "Edge", bucket=self.inspected, signed_by=[signing], traffic=traffic.edge
         )
         self.api = PythonFunction(
             self,
             "MediaApi",
             handler="lambdas.messaging_platform.media.api.handler",
-            environment=MediaSettings(
-                media_table=stores.media.table_name,
-                chats_table=stores.chats.table_name,
+            environment=stores.environment(
+                MediaSettings,
                 uploads_bucket=self.uploads.bucket_name,
                 edge_host=self.edge.host,
                 key_pair_id=signing.id,
                 private_key_secret_arn=signing.secret.secret_arn,
-            ).as_environment(),
+            ),
             libraries=True,
             timeout=Duration.seconds(28),
             canary=True,

@@ -10,6 +10,7 @@ from lambdas.messaging_platform.settings import BY_USER, AuthorizeSettings, Mess
 from patterns.network import Network
 from patterns.operations import Operations
 from patterns.python_function import PythonFunction
+from stacks.messaging_platform.pace import Pace
 from stacks.messaging_platform.stores import Stores
 from stacks.messaging_platform.traffic import Traffic
 
@@ -26,7 +27,7 @@ class Messaging(Construct):
         *,
         network: Network,
         stores: Stores,
-        messages_a_minute: int,
+        pace: Pace,
         traffic: Traffic,
     ) -> None:
         super().__init__(scope, id)
@@ -34,7 +35,7 @@ class Messaging(Construct):
             self,
             "MessagingApi",
             handler=f"{HANDLERS}.messaging.api.handler",
-            environment=environment_of(stores, messages_a_minute),
+            environment=stores.environment(MessagingSettings, messages_a_minute=pace.messages_a_minute),
             timeout=Duration.seconds(20),
             canary=True,
             traffic=traffic.fallback,
@@ -48,12 +49,7 @@ class Messaging(Construct):
             self,
             "Relay",
             handler=f"{HANDLERS}.messaging.relay.handler",
-            environment=RelaySettings(
-                kafka_cluster_arn=stores.kafka.cluster_arn,
-                messages_topic=stores.messages_topic,
-                receipts_topic=stores.receipts_topic,
-                parked_queue_url=stores.parked.queue_url,
-            ).as_environment(),
+            environment=stores.environment(RelaySettings),
             libraries=True,
             network=network,
             timeout=Duration.seconds(30),
@@ -78,15 +74,13 @@ class SocketHandlers(Construct):
     Attributes: `authorize` (tickets), `act`.
     """
 
-    def __init__(
-        self, scope: Construct, id: str, *, stores: Stores, messages_a_minute: int, traffic: Traffic
-    ) -> None:
+    def __init__(self, scope: Construct, id: str, *, stores: Stores, pace: Pace, traffic: Traffic) -> None:
         super().__init__(scope, id)
         self.authorize = PythonFunction(
             self,
             "Authorize",
             handler=f"{HANDLERS}.sign_in.authorize.handler",
-            environment=AuthorizeSettings(tickets_table=stores.tickets.table_name).as_environment(),
+            environment=stores.environment(AuthorizeSettings),
             canary=True,
             traffic=traffic.authorize,
         )
@@ -95,7 +89,7 @@ class SocketHandlers(Construct):
             self,
             "Act",
             handler=f"{HANDLERS}.messaging.socket.handler",
-            environment=environment_of(stores, messages_a_minute),
+            environment=stores.environment(MessagingSettings, messages_a_minute=pace.messages_a_minute),
             timeout=Duration.seconds(20),
             canary=True,
             traffic=traffic.act,
@@ -106,20 +100,6 @@ class SocketHandlers(Construct):
         """Have somebody told when something of it is wrong."""
         operations.watch_function(self.authorize, p99=Duration.seconds(1))
         operations.watch_function(self.act, p99=Duration.seconds(2))
-
-
-def environment_of(stores: Stores, messages_a_minute: int) -> dict[str, str]:
-    """What the messaging logic is told, by whatever way it is asked."""
-    return MessagingSettings(
-        messages_table=stores.messages.table_name,
-        sent_table=stores.sent.table_name,
-        chats_table=stores.chats.table_name,
-        people_table=stores.people.table_name,
-        inboxes_table=stores.inboxes.table_name,
-        media_table=stores.media.table_name,
-        limits_table=stores.limits.table_name,
-        messages_a_minute=messages_a_minute,
-    ).as_environment()
 
 
 def allow_acting(stores: Stores, actor: iam.IGrantable) -> None:

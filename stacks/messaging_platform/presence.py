@@ -9,6 +9,7 @@ from lambdas.messaging_platform.settings import PresenceSettings
 from patterns.network import Client, Network
 from patterns.operations import Operations
 from patterns.python_function import PythonFunction
+from stacks.messaging_platform.pace import Pace
 from stacks.messaging_platform.stores import Stores
 from stacks.messaging_platform.traffic import Traffic
 
@@ -23,25 +24,15 @@ class Presence(Construct):
         *,
         network: Network,
         stores: Stores,
+        pace: Pace,
         traffic: Traffic,
-        alive_seconds: int,
     ) -> None:
         super().__init__(scope, id)
         self.function = PythonFunction(
             self,
             "Connections",
             handler="lambdas.messaging_platform.presence.socket.handler",
-            environment=PresenceSettings(
-                people_table=stores.people.table_name,
-                chats_table=stores.chats.table_name,
-                presence_table=stores.presence.table_name,
-                kafka_cluster_arn=stores.kafka.cluster_arn,
-                presence_topic=stores.presence_topic,
-                cache_host=stores.cache.endpoint,
-                cache_port=stores.cache.port,
-                cache_token_secret_arn=stores.cache.token.secret_arn,
-                alive_seconds=alive_seconds,
-            ).as_environment(),
+            environment=stores.environment(PresenceSettings, alive_seconds=pace.alive_seconds),
             libraries=True,
             network=network,
             timeout=Duration.seconds(10),

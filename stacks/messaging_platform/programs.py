@@ -9,14 +9,17 @@ from patterns.acknowledge import acknowledge
 from patterns.image_repository import ImageRepository
 from patterns.kubernetes_workers import KubernetesWorkers
 from patterns.network import Network
+from patterns.operations import Operations
 from stacks.messaging_platform.media import Media
 from stacks.messaging_platform.notifications import Notifications
+from stacks.messaging_platform.pace import Pace
 from stacks.messaging_platform.stores import Stores
 from stacks.messaging_platform.traffic import Traffic
 
 PROGRAM = "services/messaging_platform"
-MODULE = f"{PROGRAM.replace('/', '.')}"
+MODULE = PROGRAM.replace("/", ".")
 FINDS_BROKERS = "the action that finds Kafka's brokers takes no resource; what it tells are names"
+FAN_OUT = "fanout"  # the group that it consumes as
 FEWEST = 2  # also in a sandbox: a consumer may die at any time
 
 
@@ -37,12 +40,12 @@ class Programs(Construct):
         notifications: Notifications,
         management_url: str,
         gateway_secret_arn: str,
-        alive_seconds: int,
-        grace_seconds: int,
+        pace: Pace,
         traffic: Traffic,
         image_tag: str,
     ) -> None:
         super().__init__(scope, id)
+        self._kafka, self._topic, self._behind = stores.kafka, stores.messages_topic, traffic.events_a_minute
         self.images = ImageRepository(self, "Images", program=PROGRAM, stored_gb=traffic.images_gb)
         self.workers = KubernetesWorkers(
             self,
@@ -55,33 +58,21 @@ class Programs(Construct):
         self.fan_out = self.workers.run(
             "fan-out",
             arguments=[f"{MODULE}.fanout"],
-            environment=FanOutSettings(
-                messages_table=stores.messages.table_name,
-                chats_table=stores.chats.table_name,
-                people_table=stores.people.table_name,
-                inboxes_table=stores.inboxes.table_name,
-                presence_table=stores.presence.table_name,
-                kafka_cluster_arn=stores.kafka.cluster_arn,
-                messages_topic=stores.messages_topic,
-                receipts_topic=stores.receipts_topic,
-                presence_topic=stores.presence_topic,
-                cache_host=stores.cache.endpoint,
-                cache_port=stores.cache.port,
-                cache_token_secret_arn=stores.cache.token.secret_arn,
+            environment=stores.environment(
+                FanOutSettings,
                 push_queue_url=notifications.queue.queue.queue_url,
-                parked_queue_url=stores.parked.queue_url,
                 management_url=management_url,
                 gateway_secret_arn=gateway_secret_arn,
-                grace_seconds=grace_seconds,
-                alive_seconds=alive_seconds,
-            ).as_environment(),
+                grace_seconds=pace.grace_seconds,
+                alive_seconds=pace.alive_seconds,
+            ),
             pods=traffic.fan_out_pods,
             fewest=FEWEST,
             memory_mb=384,
             cpu_milli=250,
         )
         for topic in (stores.messages_topic, stores.receipts_topic, stores.presence_topic):
-            stores.kafka.allow_consuming(self.fan_out, topic, group="fanout")
+            stores.kafka.allow_consuming(self.fan_out, topic, group=FAN_OUT)
         stores.kafka.allow_writing(self.fan_out, stores.presence_topic, idempotently=True)
         acknowledge(self.fan_out.role, "AwsSolutions-IAM5[Resource::*]", FINDS_BROKERS)
         stores.cache.allow(self.fan_out)
@@ -89,19 +80,19 @@ class Programs(Construct):
         stores.chats.allow(self.fan_out, "Query")
         stores.people.allow(self.fan_out, "BatchGetItem", "GetItem", "Query", "UpdateItem")
         stores.presence.allow(self.fan_out, "BatchGetItem")
-        stores.inboxes.allow(self.fan_out, "BatchWriteItem")
+        stores.inboxes.allow(self.fan_out, "BatchWriteItem", "Query")
         notifications.queue.allow_sending(self.fan_out)
         stores.parked.allow_sending(self.fan_out)
 
         self.inspection = self.workers.run(
             "inspection",
             arguments=[f"{MODULE}.inspection"],
-            environment=InspectSettings(
-                media_table=stores.media.table_name,
+            environment=stores.environment(
+                InspectSettings,
                 uploads_queue_url=media.queue.queue.queue_url,
                 uploads_bucket=media.uploads.bucket_name,
                 media_bucket=media.inspected.bucket_name,
-            ).as_environment(),
+            ),
             pods=traffic.inspection_pods,
             memory_mb=512,
             cpu_milli=250,
@@ -111,3 +102,7 @@ class Programs(Construct):
         media.uploads.allow_listing(self.inspection)  # what has expired is not there, rather than not allowed
         media.inspected.allow(self.inspection, "PutObject")
         media.queue.allow_receiving(self.inspection)
+
+    def watch(self, operations: Operations) -> None:
+        """Have somebody told when fan-out is behind by a busy minute: none of its own metrics is in CloudWatch."""
+        operations.watch_consumers(self._kafka, self._topic, group=FAN_OUT, most=self._behind)

@@ -1,6 +1,10 @@
-"""Where things lie: tables, the database, the cache, the topics, and the key that encrypts what is said."""
+"""Where things lie: tables, the database, the cache, the topics, and the key of what is said."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from inspect import signature
+from typing import Protocol
 
 from constructs import Construct
 
@@ -26,10 +30,17 @@ PARTITIONS = 16  # of each topic: as many consumers can share one
 RECORDS_KEPT_HOURS = 72
 
 
+class Settings(Protocol):
+    """What the classes of `settings.py` make."""
+
+    def as_environment(self) -> dict[str, str]: ...
+
+
 class Stores(Construct):
     """What is written by one service and read by others. Tables that nothing else uses stand with their service.
 
-    What people say to one another, and who they are, is encrypted with `key`, a key of the account's.
+    What people say to one another, and who they are, is encrypted with `key`, a key of the account's: tables, the
+    database, the topics, and what is parked. The smaller tables and the cache have AWS's own.
     """
 
     def __init__(self, scope: Construct, id: str, *, network: Network, traffic: Traffic) -> None:
@@ -84,15 +95,48 @@ class Stores(Construct):
         self.media = Table(self, "Media", partition_key="media", traffic=traffic.media_items)
 
         self.database = Postgres(
-            self, "Database", network=network, database_name=DATABASE_NAME, traffic=traffic.database
+            self,
+            "Database",
+            network=network,
+            database_name=DATABASE_NAME,
+            key=self.key,
+            traffic=traffic.database,
         )
         self.cache = Cache(self, "Cache", network=network, traffic=traffic.cache)
-        self.kafka = KafkaCluster(self, "Kafka", network=network, traffic=traffic.kafka)
+        self.kafka = KafkaCluster(self, "Kafka", network=network, key=self.key, traffic=traffic.kafka)
         self.messages_topic, self.receipts_topic, self.presence_topic = (
             self.kafka.topic(name.title(), partitions=PARTITIONS, retention_hours=RECORDS_KEPT_HOURS)
             for name in (MESSAGES_TOPIC, RECEIPTS_TOPIC, PRESENCE_TOPIC)
         )
-        self.parked = DeadLetters(self, "Parked")
+        self.parked = DeadLetters(self, "Parked", key=self.key)
+
+    def environment(self, settings: Callable[..., Settings], **more: str | int) -> dict[str, str]:
+        """What a program with these `settings` is told: where things lie here, as far as it asks, and `more`.
+
+        Raises `TypeError` where it asks for anything else.
+        """
+        here = {
+            **{
+                f"{each.node.id.lower()}_table": each.table_name
+                for each in self.node.children
+                if isinstance(each, Table)
+            },
+            "database_host": self.database.endpoint,
+            "database_port": self.database.port,
+            "database_name": self.database.database_name,
+            "database_user": self.database.user,
+            "cache_host": self.cache.endpoint,
+            "cache_port": self.cache.port,
+            "cache_token_secret_arn": self.cache.token.secret_arn,
+            "kafka_cluster_arn": self.kafka.cluster_arn,
+            "messages_topic": self.messages_topic,
+            "receipts_topic": self.receipts_topic,
+            "presence_topic": self.presence_topic,
+            "parked_queue_url": self.parked.queue_url,
+        }
+        asked = signature(settings).parameters
+        told = {name: value for name, value in here.items() if name in asked}
+        return settings(**told, **more).as_environment()
 
     def watch(self, operations: Operations) -> None:
         """Have somebody told when something of it is wrong."""

@@ -50,6 +50,7 @@ class Traffic:
         self.changes, self.sign_ins = load.rate("change_directory"), load.rate("sign_in")
         self.events = self.direct + self.grouped + self.amended
         readers = self.direct * 2 + (self.grouped + self.amended) * of("members")
+        self.events_a_minute = at_least(10, self.events.peak_per_second * SECONDS_PER_MINUTE)
         self.deliveries = readers * of("devices")  # the sender's own devices, too
         self.away = self.deliveries * of("away")
         self.live = self.deliveries * (one.value - of("away").value)
@@ -66,7 +67,7 @@ class Traffic:
         self.presence_told = self.transitions * of("watched") + self.typed
         self.syncs = self.connects * of("syncs")
         self.pushes = self.away * of("pushed")
-        # What clients send, each answered but for heartbeats' silence, and what they are sent.
+        # What clients send, each answered but for typing, and what they are sent.
         self.frames_in = self.events + self.cursors + self.heartbeats + self.typed
         self.frames_out = (
             self.events + self.cursors + self.heartbeats + self.live + self.receipts + self.presence_told
@@ -84,7 +85,7 @@ class Traffic:
             return gigabytes(rate.per_month / DAYS_PER_MONTH * of(days), of(each))
 
         self.messages = TableTraffic(
-            writes=self.events * 2,
+            writes=self.events * of("append_writes"),
             reads=self.syncs * of("page_reads"),
             stored_gb=kept(self.events, "message_bytes", "messages_kept_days"),
             hottest_key_share=of("hottest_chat"),
@@ -97,7 +98,7 @@ class Traffic:
         )
         memberships = people * of("memberships")
         self.chats = TableTraffic(
-            writes=self.events * 2 + self.cursors * of("cursor_writes"),
+            writes=self.events * of("append_writes") + self.cursors * of("cursor_writes"),
             reads=self.events * of("chat_reads")
             + self.cursors * of("cursor_reads")
             + (self.events + self.receipts) * of("member_list_reads"),
@@ -107,13 +108,16 @@ class Traffic:
         )
         self.people = TableTraffic(
             writes=self.connects * of("connection_writes") + self.changes,
-            reads=self.deliveries * of("device_reads") + self.receipts,
+            reads=self.deliveries * of("device_reads")
+            + self.receipts
+            + self.direct * of("block_reads")
+            + self.events * of("sender_reads"),
             stored_gb=gigabytes(people, of("person_bytes")),
             hottest_key_share=of("hottest_user"),
         )
         self.inboxes = TableTraffic(
             writes=self.deliveries * of("entry_writes"),
-            reads=self.syncs * of("page_reads") + self.acks,
+            reads=self.syncs * of("page_reads") + self.acks + self.connects * of("unseen_reads"),
             stored_gb=kept(self.away, "entry_bytes", "undelivered_days"),
             hottest_key_share=of("hottest_inbox"),
         )

@@ -91,11 +91,17 @@ WORKLOAD = Workload(
         "pushes_per_batch": Quantity("5", "pushes/call"),
         "acks_per_read": Quantity("0.5", "acks/delivery", "an app says once what came together"),
         # Units of DynamoDB, from the programs' calls; in a transaction they count twice.
-        "append_writes": Quantity("4", "WRU/event", "the head and the message, each twice"),
+        "append_writes": Quantity("2", "WRU/event", "of the chat's head, and as many of the message"),
         "sent_writes": Quantity("2", "WRU/event"),
         "limit_writes": Quantity("1", "WRU/event"),
-        "chat_reads": Quantity("1.5", "RRU/event", "head and member; a block, a person's"),
-        "cursor_reads": Quantity("4", "RRU/cursor", "the head and the member, consistently"),
+        "chat_reads": Quantity(
+            "1.3",
+            "RRU/event",
+            "a group's head and member, consistently; one query finds both of a chat of two",
+        ),
+        "block_reads": Quantity("2", "RRU/event", "of a chat of two: either may have blocked the other"),
+        "sender_reads": Quantity("0.5", "RRU/event", "whether the device is still there, now and then"),
+        "cursor_reads": Quantity("2", "RRU/cursor", "the head and the member, consistently"),
         "member_list_reads": Quantity("1", "RRU/list", "a dozen members, in the mean"),
         "device_reads": Quantity("2", "RRU/delivery", "found, and read again once the inbox is written"),
         "cursor_writes": Quantity("1", "WRU/cursor"),
@@ -103,6 +109,7 @@ WORKLOAD = Workload(
         "connection_writes": Quantity("2", "WRU/connection", "came and went"),
         "ticket_writes": Quantity("2", "WRU/connection"),
         "page_reads": Quantity("3", "RRU/page"),
+        "unseen_reads": Quantity("2", "RRU/connection", "when it ends: whether something waits in the inbox"),
         "pushed": Quantity(
             "0.2", "pushes/delivery that found the device away", "one a chat until it is read"
         ),

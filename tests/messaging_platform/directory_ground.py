@@ -1,13 +1,14 @@
-"""The directory as its clients see it: a real PostgreSQL, DynamoDB in the process, and what a crash leaves."""
+"""The directory as its clients see it: a real PostgreSQL, DynamoDB in the process, and what a crash leaves.
+
+A test module takes what it needs by importing the fixtures' names.
+"""
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,19 +19,11 @@ from lambdas.messaging_platform.directory.projection import Projection
 from lambdas.messaging_platform.directory.store import Store
 from lambdas.messaging_platform.settings import DATABASE_NAME, DirectorySettings
 from lambdas.shared import postgres
-from tests.messaging_platform.town import CONTEXT, Answer, Tables, shared_client
+from tests.messaging_platform.town import CONTEXT, Answer, Tables, ask, shared_client
 from tests.postgres_server import REGION, USER, Server, postgres_server
 
 LARGEST_GROUP = 1_000
 STATE = ("accounts", "contacts", "blocks", "groups", "group_members", "group_keys", "outbox")
-
-
-@contextmanager
-def migrated_server(folder: Path) -> Iterator[Server]:
-    """A server with the directory's tables."""
-    with postgres_server(folder, DATABASE_NAME) as server:
-        schema.migrate(server.connection())
-        yield server
 
 
 @dataclass
@@ -102,7 +95,7 @@ class Ground:
 
     def make_group(self, owner: str, *members: str, name: str = "friends", key: str | None = None) -> Answer:
         headers = {"Idempotency-Key": key or uuid.uuid4().hex}
-        return self.call("POST", "/groups", owner, {"name": name, "members": list(members)}, headers)
+        return self.call("POST", "/groups", owner, {"name": name, "members": list(members)}, headers=headers)
 
     def get(self, path: str, user: str | None, **query: Any) -> Answer:
         return self.call("GET", path, user, query=query)
@@ -116,36 +109,7 @@ class Ground:
     def delete(self, path: str, user: str | None) -> Answer:
         return self.call("DELETE", path, user)
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        user: str | None,
-        body: Any = None,
-        headers: Mapping[str, str] | None = None,
-        query: Mapping[str, Any] | None = None,
-    ) -> Answer:
-        context: dict[str, Any] = {
-            "requestId": uuid.uuid4().hex,
-            "stage": "$default",
-            "http": {"method": method, "path": path},
-        }
-        if user is not None:
-            context["authorizer"] = {"jwt": {"claims": {"sub": user}, "scopes": None}}
-        event: dict[str, Any] = {
-            "version": "2.0",
-            "routeKey": f"{method} {path}",
-            "rawPath": path,
-            "rawQueryString": "",
-            "headers": {"content-type": "application/json", **(headers or {})},
-            "requestContext": context,
-            "body": body if body is None or isinstance(body, str) else json.dumps(body),
-            "isBase64Encoded": False,
-        }
-        if query:
-            event["queryStringParameters"] = {name: str(value) for name, value in query.items()}
-        response = api.handler(event, CONTEXT)
-        return Answer(response["statusCode"], dict(response.get("headers") or {}), response.get("body") or "")
+    call = staticmethod(partial(ask, api.handler))
 
     def sweep(self) -> dict[str, Any]:
         """What the schedule does, once all that waits is due."""
@@ -196,8 +160,18 @@ def _plain(value: Mapping[str, Any]) -> Any:
     return int(plain) if kind == "N" else plain
 
 
-@contextmanager
-def ground_on(server: Server, tables: Tables, dynamodb: Any) -> Iterator[Ground]:
+@pytest.fixture(scope="module")
+def server(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A server with the directory's tables."""
+    with postgres_server(tmp_path_factory.mktemp("postgres"), DATABASE_NAME) as running:
+        schema.migrate(running.connection())
+        yield running
+
+
+@pytest.fixture
+def ground(
+    server: Server, tables: Tables, dynamodb: Any, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Ground]:
     """The ground, with the process's environment as the stack would write it."""
     settings = DirectorySettings(
         aws_region=REGION,
@@ -213,14 +187,13 @@ def ground_on(server: Server, tables: Tables, dynamodb: Any) -> Iterator[Ground]
         socket_url="wss://socket.example/live",
     )
     server.query(f"TRUNCATE {', '.join(STATE)}")
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in settings.as_environment().items():
-            patch.setenv(name, value)
-        patch.setattr(projection, "bounded_client", shared_client)
-        _forget()
-        yield Ground(server, tables, settings, dynamodb)
-        store.store()._database.close()
-        _forget()
+    for name, value in settings.as_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(projection, "bounded_client", shared_client)
+    _forget()
+    yield Ground(server, tables, settings, dynamodb)
+    store.store()._database.close()
+    _forget()
 
 
 def _forget() -> None:

@@ -12,8 +12,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache, lru_cache
-from types import SimpleNamespace
+from functools import cache, lru_cache, partial
 from typing import Any
 
 import pytest
@@ -25,19 +24,13 @@ from lambdas.messaging_platform.media import api as media_api
 from lambdas.messaging_platform.media import store as media_store
 from lambdas.messaging_platform.media.records import Media, original_key
 from lambdas.messaging_platform.settings import InspectSettings, MediaSettings
-from lambdas.shared.sdk import bounded_client
+from tests.messaging_platform.town import Answer, ask, shared_client
 
 CHAT = "g-" + "0" * 32
 OTHER_CHAT = "g-" + "1" * 32
 EDGE = "d111111abcdef8.cloudfront.net"
 KEY_PAIR = "K2JCJMDEHXQW5F"
 REGION = "eu-central-1"
-CONTEXT = SimpleNamespace(
-    function_name="media",
-    memory_limit_in_mb=512,
-    invoked_function_arn="arn:aws:lambda:eu-central-1:123456789012:function:media",
-    aws_request_id="a-request",
-)
 
 
 @cache
@@ -156,12 +149,11 @@ def media_aws() -> Iterator[None]:
         patch.delenv("AWS_PROFILE", raising=False)
         patch.delenv("AWS_ENDPOINT_URL", raising=False)
         # One client of each kind for all tests: reading the SDK's service models costs more than any test.
-        clients = lru_cache(bounded_client)
-        patch.setattr(media_store, "_client", clients)
+        patch.setattr(media_store, "_client", shared_client)
         patch.setattr(media_store, "s3_client", lru_cache(media_store.s3_client))
         from services.messaging_platform.inspection import store as inspection_store
 
-        patch.setattr(inspection_store, "_client", clients)
+        patch.setattr(inspection_store, "_client", shared_client)
         with mock_aws():
             yield
 
@@ -222,16 +214,6 @@ def _make_table(dynamodb: Any, name: str, *table_keys: str) -> None:
     )
 
 
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    body: str
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
 class Client:
     """The media API as its clients see it."""
 
@@ -258,34 +240,7 @@ class Client:
     def get(self, media: str, user: str | None = "ann") -> Answer:
         return self.call("GET", f"/media/{media}", user)
 
-    def call(
-        self,
-        method: str,
-        path: str,
-        user: str | None,
-        *,
-        body: dict[str, Any] | None = None,
-        query: dict[str, Any] | None = None,
-    ) -> Answer:
-        event: dict[str, Any] = {
-            "version": "2.0",
-            "rawPath": path,
-            "rawQueryString": "",
-            "headers": {"content-type": "application/json"},
-            "requestContext": {
-                "requestId": str(uuid.uuid4()),
-                "stage": "$default",
-                "http": {"method": method, "path": path},
-                "authorizer": {"jwt": {"claims": {"sub": user}}} if user else {},
-            },
-            "body": json.dumps(body) if body is not None else None,
-            "isBase64Encoded": False,
-        }
-        if query:
-            event["queryStringParameters"] = {name: str(value) for name, value in query.items()}
-            event["rawQueryString"] = "&".join(f"{name}={value}" for name, value in query.items())
-        answer = media_api.handler(event, CONTEXT)
-        return Answer(answer["statusCode"], answer.get("body") or "")
+    call = staticmethod(partial(ask, media_api.handler))
 
 
 @pytest.fixture

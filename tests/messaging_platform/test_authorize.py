@@ -11,7 +11,7 @@ import pytest
 
 from lambdas.messaging_platform.sign_in import authorize
 from lambdas.messaging_platform.sign_in.store import Holder, Tickets
-from tests.messaging_platform.town import CONTEXT, Town, logged
+from tests.messaging_platform.town import CONTEXT, Town, logged, meeting
 
 pytestmark = pytest.mark.fast
 
@@ -58,7 +58,7 @@ def test_a_ticket_is_good_once(town: Town) -> None:
 def test_of_two_at_once_with_one_ticket_one_is_let_in(town: Town, dynamodb: Any) -> None:
     give_out(town)
     tickets = Tickets(town.tables.tickets_table, lambda: dynamodb)
-    with ThreadPoolExecutor(8) as pool:
+    with meeting(dynamodb, "delete_item", 8), ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: tickets.use(TICKET), range(8)))
     assert [each for each in found if each is not None] == [Holder("ann", "phone")]
 

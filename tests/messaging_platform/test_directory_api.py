@@ -7,7 +7,6 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -18,21 +17,11 @@ from lambdas.messaging_platform.directory import logic
 from lambdas.messaging_platform.people import Device, People, Profile
 from lambdas.messaging_platform.sign_in.store import Holder, Tickets
 from lambdas.shared.errors import Refused
-from tests.messaging_platform.directory_ground import Ground, ground_on, migrated_server
+from tests.messaging_platform.directory_ground import Ground, ground, server
 from tests.messaging_platform.town import Tables, Talk
 from tests.postgres_server import Server
 
-
-@pytest.fixture(scope="module")
-def server(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with migrated_server(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
-
-
-@pytest.fixture
-def ground(server: Server, tables: Tables, dynamodb: Any) -> Iterator[Ground]:
-    with ground_on(server, tables, dynamodb) as made:
-        yield made
+__all__ = ["ground", "server"]  # fixtures
 
 
 @pytest.fixture
@@ -113,6 +102,12 @@ def test_who_is_unknown_is_not_found_and_oneself_is_refused(route: str, ground: 
     assert ground.put(f"/{route}/bob", "stranger").status == 404
     assert ground.put(f"/{route}/ann", "ann").status == 422
     assert ground.get(f"/{route}", "ann").json == {"people": [], "next": None}
+
+
+@pytest.mark.parametrize("after", ["\0", "x\0", "\ud800", "x" * 65])
+@pytest.mark.parametrize("route", ["contacts", "blocks"])
+def test_a_page_after_what_is_nobodys_id_is_refused(route: str, after: str, ground: Ground) -> None:
+    assert ground.get(f"/{route}", "ann", after=after).status == 422
 
 
 def test_a_block_holds_when_it_is_answered_and_until_it_is_taken_back(ground: Ground, people: People) -> None:
@@ -298,6 +293,53 @@ def test_only_admins_add_and_remove_others(ground: Ground) -> None:
     ]
 
 
+@pytest.mark.parametrize("gone", ["ann", "bob"])
+def test_who_has_left_a_group_is_a_stranger_to_it_also_as_its_admin(gone: str, ground: Ground) -> None:
+    ground.people("ann", "bob", "cid", "dan")
+    chat = ground.group("ann", "bob", "cid")
+    assert ground.delete(f"/groups/{chat}/members/{gone}", "ann").status == 204
+    before = ground.seen()
+    asked = [
+        ground.get(f"/groups/{chat}", gone),
+        ground.put(f"/groups/{chat}/members/{gone}", gone),
+        ground.put(f"/groups/{chat}/members/dan", gone),
+        ground.delete(f"/groups/{chat}/members/cid", gone),
+        ground.delete(f"/groups/{chat}/members/{gone}", gone),
+    ]
+    assert {(each.status, each.body) for each in asked} == {(404, ground.get(f"/groups/{chat}", "dan").body)}
+    assert ground.seen() == before
+
+
+def test_a_member_who_is_no_admin_changes_nothing(ground: Ground) -> None:
+    ground.people("ann", "bob", "cid", "dan")
+    chat = ground.group("ann", "bob", "cid")
+    before = ground.seen()
+    asked = [
+        ground.put(f"/groups/{chat}/members/dan", "bob"),
+        ground.put(f"/groups/{chat}/members/bob", "bob"),
+        ground.delete(f"/groups/{chat}/members/ann", "bob"),
+        ground.delete(f"/groups/{chat}/members/cid", "bob"),
+        ground.delete(f"/groups/{chat}/members/dan", "bob"),
+    ]
+    assert {each.status for each in asked} == {422}
+    assert ground.seen() == before
+
+
+def test_who_is_blocked_brings_the_other_into_nothing(ground: Ground) -> None:
+    ground.people("ann", "bob", "cid")
+    chat = ground.group("bob", "cid")
+    ground.put("/blocks/bob", "ann")
+    before = ground.seen()
+    asked = [
+        ground.post("/chats", "bob", {"with": "ann"}),
+        ground.make_group("bob", "ann"),
+        ground.put(f"/groups/{chat}/members/ann", "bob"),
+    ]
+    assert {each.status for each in asked} == {404}
+    assert ground.delete("/blocks/ann", "bob").status == 204, "nor takes the block back"
+    assert ground.seen() == before
+
+
 def test_new_members_see_from_their_event_on_and_removed_ones_up_to_it(ground: Ground, talk: Talk) -> None:
     ground.people("ann", "bob", "cid")
     chat = ground.group("ann", "bob")
@@ -398,6 +440,31 @@ def test_a_user_has_at_most_ten_devices_and_deleting_one_makes_room(ground: Grou
     assert ground.put("/devices/d0", "bob", {"platform": "web"}).status == 204
 
 
+def test_nobody_touches_anothers_devices_contacts_or_blocks(
+    ground: Ground, people: People, tables: Tables
+) -> None:
+    """There is no route that names whose they are: the same ids are another one's own."""
+    ground.people("ann", "bob", "cid")
+    ground.put("/devices/phone", "ann", {"platform": "web", "push_token": "t"})
+    ground.put("/contacts/cid", "ann")
+    ground.put("/blocks/cid", "ann")
+
+    def anns() -> dict[Any, Any]:
+        return {key: item for key, item in ground.items(tables.people_table).items() if key[0] == "ann"}
+
+    before = anns()
+    assert len(before) == 5, "with the profile and the count of the devices"
+    for _ in range(2):
+        assert ground.delete("/devices/phone", "bob").status == 204
+        assert ground.post("/devices/phone/tickets", "bob").status == 404
+        assert ground.delete("/contacts/cid", "bob").status == 204
+        assert ground.delete("/blocks/cid", "bob").status == 204
+    assert ground.put("/devices/phone", "bob", {"platform": "ios"}).status == 204
+    assert ground.get("/contacts", "bob").json["people"] == ground.get("/blocks", "bob").json["people"] == []
+    assert anns() == before
+    assert len(people.devices_of("bob")) == 1
+
+
 def test_devices_that_are_registered_at_once_are_never_more_than_ten(ground: Ground, people: People) -> None:
     def register(number: int) -> bool:
         try:
@@ -451,7 +518,7 @@ def test_a_large_body_is_read_as_strictly_as_a_small_one(
     body: str, headers: dict[str, str], status: int, ground: Ground
 ) -> None:
     ground.people("ann")
-    made = ground.call("POST", "/groups", "ann", body, {"Idempotency-Key": "k", **headers})
+    made = ground.call("POST", "/groups", "ann", body, headers={"Idempotency-Key": "k", **headers})
     assert made.status == status, made.body
     assert ground.call("PUT", "/me", "ann", '{"name": "' + "n" * 20_000 + '"}').status == 413
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
@@ -22,23 +22,13 @@ from lambdas.messaging_platform.messaging.store import Messages
 from lambdas.messaging_platform.records import Event
 from lambdas.shared.errors import NotFound
 from services.messaging_platform.fanout.logic import Member, audience
-from tests.messaging_platform.directory_ground import Crash, Faulty, Ground, ground_on, migrated_server
-from tests.messaging_platform.town import Tables, Talk
+from tests.messaging_platform.directory_ground import Crash, Faulty, Ground, ground, server
+from tests.messaging_platform.town import Talk
 from tests.postgres_server import Server
 
+__all__ = ["ground", "server"]  # fixtures
+
 ALWAYS = "attribute_not_exists(there_is_no_such_attribute)"  # a condition that guards nothing
-
-
-@pytest.fixture(scope="module")
-def server(aws: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    with migrated_server(tmp_path_factory.mktemp("postgres")) as running:
-        yield running
-
-
-@pytest.fixture
-def ground(server: Server, tables: Tables, dynamodb: Any) -> Iterator[Ground]:
-    with ground_on(server, tables, dynamodb) as made:
-        yield made
 
 
 def _account(user: str, **more: Any) -> Account:
@@ -413,6 +403,17 @@ def test_a_change_is_left_to_its_request_for_a_while_and_comes_again_after_longe
         assert int(float(waits or 0)) == pytest.approx(SETTLED_WITHIN_S * 2**attempt, abs=2)
 
 
+def test_a_change_that_has_failed_for_months_stops_no_sweep(ground: Ground) -> None:
+    ground.people("ann", "bob")
+    ground.server.query(
+        """INSERT INTO outbox (aggregate, version, change, due_at, attempts) VALUES
+        ('user:ann', 2, '{"kind": "of a later release"}', now(), 2000),
+        ('user:bob', 2, '{"kind": "contact_added", "other": "ann"}', now(), 0)"""
+    )
+    assert ground.sweep() == {"applied": 1, "failed": 1}
+    assert ground.pending() == [("user:ann", 2)]
+
+
 def test_two_sweeps_at_once_do_not_take_the_same_change(ground: Ground) -> None:
     ground.server.query(
         "INSERT INTO outbox (aggregate, version, change, due_at)"
@@ -481,8 +482,12 @@ def test_who_hides_what_they_have_read_does_so_in_every_chat_and_from_when_they_
     check_hiding(ground)
 
 
+@pytest.mark.parametrize("killed", [False, True])
 @pytest.mark.parametrize("how", ["direct", "made", "joined"])
-def test_who_changes_their_mind_while_they_are_made_a_member_is_heard(how: str, ground: Ground) -> None:
+def test_who_changes_their_mind_while_they_are_made_a_member_is_heard(
+    how: str, killed: bool, ground: Ground
+) -> None:
+    """Also when who made them one is killed before they ask again, and the same request or the sweep goes on."""
     ground.people("ann", "bob")
     chat = ground.group("ann") if how == "joined" else ""
     truth = ground.truth()
@@ -494,16 +499,44 @@ def test_who_changes_their_mind_while_they_are_made_a_member_is_heard(how: str, 
         found = truth.receipts(users)
         if asked == 1:
             ground.people("bob", read_receipts=False)
+        elif killed:
+            raise Crash
         return found
 
-    to = logic.Directory(truth, ground.projection(receipts=receipts))
-    if how == "direct":
-        chat = logic.open_direct_chat("ann", "bob", to)
-    elif how == "made":
-        chat = logic.make_group("ann", "friends", ["bob"], "k2", lambda n: bytes(n), to)
-    else:
+    def add(to: logic.Directory) -> str:
+        if how == "direct":
+            return logic.open_direct_chat("ann", "bob", to)
+        if how == "made":
+            return logic.make_group("ann", "friends", ["bob"], "k2", lambda n: bytes(n), to)
         logic.add_member(chat, "ann", "bob", to)
+        return chat
+
+    to = logic.Directory(truth, ground.projection(receipts=receipts))
+    if killed:
+        with pytest.raises(Crash):
+            add(to)
+        ground.sweep()
+        to = ground.directory()
+    chat = add(to)
     assert ground.chat(chat)[keys.member("bob")]["hides_read"] is True
+
+
+def test_who_changes_their_mind_while_a_group_is_half_made_is_heard(ground: Ground) -> None:
+    ground.people("ann", "bob")
+    truth = ground.truth()
+
+    def receipts(users: Sequence[str]) -> Mapping[str, Receipts]:
+        found = truth.receipts(users)
+        ground.people("bob", read_receipts=False)
+        return found
+
+    members_are_there = Faulty(ground.dynamodb, 2, after=True)
+    to = logic.Directory(truth, ground.projection(members_are_there, receipts))
+    with pytest.raises(Crash):
+        logic.make_group("ann", "friends", ["bob"], "k", lambda n: bytes(n), to)
+    assert set(ground.chat(CHAT)) == {keys.member("ann"), keys.member("bob")}
+    ground.sweep()
+    assert ground.chat(CHAT)[keys.member("bob")]["hides_read"] is True
 
 
 def check_late_wish(ground: Ground) -> None:

@@ -131,6 +131,11 @@ class World:
 
     # store
 
+    def size(self, chat: str) -> int:
+        self.before("size")
+        assert chat == CHAT
+        return sum(each.until is None for each in self.chat)
+
     def members(self, chat: str) -> list[Member]:
         self.before("members")
         assert chat == CHAT
@@ -303,6 +308,25 @@ def test_a_dead_connection_is_removed_and_its_device_pushed(how: str) -> None:
     assert world.gone_by == [("bob", "d0", connection)]  # and offline is not told when its time is up
 
 
+@pytest.mark.parametrize(
+    ("age_ms", "gateway", "is_kept"),
+    [(0, "", True), (9_999, "", True), (10_000, "", False), (0, "http://10.0.0.1:8081", False)],
+)
+def test_a_connection_that_is_only_being_made_is_kept_and_its_device_pushed(
+    age_ms: int, gateway: str, is_kept: bool
+) -> None:
+    """It is noted before API Gateway has it: taken away now, its device would be deaf until its next heartbeat."""
+    world = group("ann", "bob")
+    connection = world.connect("bob", "d0")
+    del world.sockets[connection]
+    made = dataclasses.replace(world.devices["bob", "d0"], connected_at=NOW_MS - age_ms, gateway=gateway)
+    world.devices["bob", "d0"] = made
+    fan_out(world).deliver(message())
+    assert (world.devices["bob", "d0"].connection == connection) == is_kept
+    assert (world.gone_by == []) == is_kept
+    assert world.pushes == {("bob", "d0", 1)}
+
+
 def test_a_connection_that_replaced_the_dead_one_is_kept() -> None:
     world = group("ann", "bob")
     world.connect("bob", "d0")
@@ -466,6 +490,18 @@ def test_a_receipt_reaches_the_senders_of_what_was_read_and_nobody_else() -> Non
     assert world.told == [("ann#d0", json.loads(records.encode(receipt)))]
     assert world.pushes == set()
     assert not any(world.inboxes.values())
+
+
+@pytest.mark.parametrize(
+    ("members", "reads"), [(32, ["size", "members", "senders", "devices"]), (33, ["size"])]
+)
+def test_of_a_receipt_in_a_large_chat_the_head_alone_is_read(members: int, reads: list[str]) -> None:
+    world = group(*(f"u{number:02d}" for number in range(members)), devices=1)
+    world.sent_by = {1: "u00"}
+    calls: list[str] = []
+    world.before = calls.append
+    fan_out(world).deliver(Receipt(CHAT, "u01", delivered=1, read=1, before=(0, 0)))
+    assert calls == reads
 
 
 def test_typing_reaches_the_others_while_it_is_fresh() -> None:

@@ -20,6 +20,7 @@ from services.messaging_platform.fanout.expiry import Expiry
 from services.messaging_platform.fanout.presences import Presences
 from services.messaging_platform.telemetry import Metrics
 from tests.messaging_platform.quiet import Nowhere, quiet_log
+from tests.messaging_platform.test_fanout_delivery import OneByOne
 
 pytestmark = pytest.mark.fast
 
@@ -83,7 +84,8 @@ def out() -> Nowhere:
 @pytest.fixture
 def expiry(world: World, out: Nowhere) -> Expiry:
     metrics = Metrics("fanout", out)
-    return Expiry(world, world, world, world, world.tell, metrics, quiet_log(), lambda: NOW_MS, ALIVE_S)
+    pool, log = OneByOne(), quiet_log()
+    return Expiry(world, world, world, world, pool, world.tell, metrics, log, lambda: NOW_MS, ALIVE_S)
 
 
 def test_a_silent_device_is_closed_and_its_user_told_to_be_away(world: World, expiry: Expiry) -> None:
@@ -123,11 +125,31 @@ def test_a_device_that_was_heard_of_again_keeps_its_connection(world: World, exp
     assert world.closed == []
 
 
-def test_what_cannot_be_told_does_not_keep_connections_open(world: World, expiry: Expiry) -> None:
+@pytest.mark.parametrize("failure", [Unavailable("Kafka is away"), RuntimeError("refused")])
+def test_what_cannot_be_told_does_not_keep_connections_open(
+    failure: Exception, world: World, expiry: Expiry
+) -> None:
     world.lapse("ann", "a1", 900_000, connection="c1", connected_at=LONG_AGO)
-    world.fails = Unavailable("Kafka is away")
+    world.fails = failure
     expiry.once()
     assert world.closed == ["c1"]
+
+
+def test_a_connection_that_cannot_be_closed_keeps_no_other_one_open(world: World, expiry: Expiry) -> None:
+    """The cache answers each of them once: who is passed over here would stay connected for hours."""
+    for name in ("a1", "a2", "a3"):
+        world.lapse("ann", name, None, connection=f"c{name}", connected_at=LONG_AGO)
+    failures: list[Exception] = [RuntimeError("refused"), Unavailable("the table is busy")]
+    find = world.device
+
+    def sometimes(user: str, device: str, *, consistent: bool = True) -> Device | None:
+        if failures:
+            raise failures.pop()
+        return find(user, device, consistent=consistent)
+
+    world.device = sometimes  # type: ignore[method-assign]
+    assert expiry.once() == 3
+    assert world.closed == ["ca3"]
 
 
 def test_the_loop_takes_all_that_is_due_and_lives_through_failures(

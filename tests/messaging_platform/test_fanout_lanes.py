@@ -20,6 +20,7 @@ from lambdas.messaging_platform.records import Event
 from lambdas.shared import observability
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.kafka import Record
+from services.messaging_platform.fanout import __main__ as program
 from services.messaging_platform.fanout.handling import handler
 from services.messaging_platform.fanout.lanes import Lanes, Place
 from services.messaging_platform.persistence import Persistence, Stopped
@@ -355,6 +356,71 @@ def test_no_line_of_metrics_has_more_values_than_the_format_allows(out: Nowhere)
         metrics.took("EndToEnd", 1)
     metrics.flush()
     assert [len(json.loads(line)["EndToEnd"]) for line in out.getvalue().splitlines()] == [100, 100, 50]
+
+
+def test_threads_that_measure_at_once_make_no_line_longer_than_the_format_allows(
+    out: Nowhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the hundredth value of a line, and before that line is made, another thread comes with the next."""
+    metrics = Metrics("fanout", out)
+    for _ in range(99):
+        metrics.took("EndToEnd", 1)
+    lock, others = metrics._lock, [threading.Thread(target=metrics.took, args=("EndToEnd", 2))]
+
+    class Lock:
+        def __enter__(self) -> None:
+            lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            lock.release()
+            while others:
+                other = others.pop()
+                other.start()
+                other.join(WITHIN_S)
+
+    monkeypatch.setattr(metrics, "_lock", Lock())
+    metrics.took("EndToEnd", 1)
+    metrics.flush()
+    assert [len(json.loads(line)["EndToEnd"]) for line in out.getvalue().splitlines()] == [100, 1]
+
+
+def test_how_far_fan_out_is_behind_is_the_age_of_the_oldest_record_that_is_not_done() -> None:
+    """Also while nothing ends, when records that are taken up would say nothing."""
+    broker, now, gate = Broker([1, 2]), [100.0], threading.Event()
+
+    def work(each: Record) -> None:
+        if each.partition == 1:
+            assert gate.wait(WITHIN_S)
+
+    lanes = Lanes(broker.join(), work, threading.Event(), quiet_log(), clock=lambda: now[0])
+    assert lanes.behind_s() == 0
+    lanes._take(lanes._poll())
+    eventually(lambda: lanes._waiting == 2)
+    now[0] = 130.0
+    assert lanes.behind_s() == 30
+    gate.set()
+    eventually(lambda: lanes._waiting == 0)
+    assert lanes.behind_s() == 0
+
+
+def test_fan_out_says_every_time_how_far_it_is_behind(out: Nowhere, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An alarm can then tell a program that is not behind from one that is silent."""
+    monkeypatch.setattr(program, "FLUSH_S", 0.001)
+    stopping, ages = threading.Event(), [0.0, 12.5]
+
+    def behind_s() -> float:
+        if len(ages) == 1:
+            stopping.set()
+        return ages.pop()
+
+    program._flush_until(stopping, Metrics("fanout", out), behind_s)
+    lines = [json.loads(line) for line in out.getvalue().splitlines()]
+    assert [line["Behind"] for line in lines] == [[12_500], [0]]
+    for line in lines:
+        [told] = line["_aws"]["CloudWatchMetrics"]
+        assert (told["Namespace"], told["Dimensions"]) == ("SystemDesignBlueprints", [["service"]])
+        assert told["Metrics"] == [{"Name": "Behind", "Unit": "Milliseconds"}]
+        assert line["service"] == "fanout"
 
 
 def test_what_handlers_count_is_counted_from_any_thread(

@@ -12,12 +12,14 @@ import pytest
 from moto import mock_aws
 
 from lambdas.messaging_platform import keys, records
+from lambdas.messaging_platform.notifications.logic import Message
 from lambdas.messaging_platform.people import Device
-from lambdas.messaging_platform.records import Event
+from lambdas.messaging_platform.records import Event, Kind
 from lambdas.messaging_platform.settings import FanOutSettings
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.kafka import Record
 from lambdas.shared.sdk import bounded_client
+from services.messaging_platform.fanout import store as module
 from services.messaging_platform.fanout.logic import Member
 from services.messaging_platform.fanout.store import Store
 
@@ -126,6 +128,71 @@ def test_members_are_all_that_a_chat_has_or_had_and_read_consistently(aws: Aws) 
     assert aws.calls[-1]["ConsistentRead"] is True
 
 
+def test_the_size_of_a_chat_is_what_its_head_says(aws: Aws) -> None:
+    aws.dynamodb.put_item(
+        TableName="chats", Item={"chat": {"S": CHAT}, "entry": {"S": keys.HEAD}, "members": {"N": "33"}}
+    )
+    for number in range(3):
+        aws.member(CHAT, f"u{number}", 1)
+    assert (aws.store.size(CHAT), aws.store.size(OTHER)) == (33, 0)
+
+
+# What waits for a device
+
+
+def wait(aws: Aws, chat: str, seq: int, sender: str = "ann", kind: Kind = "message") -> None:
+    target = seq if kind != "message" else None
+    event = Event(chat, seq, kind, sender, "a1", f"i{seq}", 1_000 + seq, {"text": "hello"}, target=target)
+    assert aws.store.put_entries(event, ["bob#b1"]) == []
+
+
+def waiting(aws: Aws) -> list[Message]:
+    aws.calls.clear()
+    return aws.store.waiting("bob#b1")
+
+
+def test_of_what_waits_for_a_device_the_last_message_of_others_in_each_chat_is_found(aws: Aws) -> None:
+    for seq in (1, 2, 3):
+        wait(aws, CHAT, seq)
+    wait(aws, CHAT, 4, kind="edit")
+    wait(aws, CHAT, 5, sender="bob")
+    wait(aws, OTHER, 7)
+    wait(aws, "g-" + "2" * 32, 9, kind="delete")
+    assert waiting(aws) == [
+        Message("bob", "b1", OTHER, 7, 1_007),
+        Message("bob", "b1", CHAT, 3, 1_003),
+    ]
+    assert len(aws.calls) == 1
+    assert aws.calls[0]["ConsistentRead"] is True
+    assert aws.store.waiting("bob#b2") == []
+
+
+def test_a_chat_in_which_much_waits_is_read_no_further_than_its_last_message(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAITING_AT_ONCE", 2)
+    wait(aws, CHAT, 1)
+    for seq in range(1, 21):
+        wait(aws, OTHER, seq, sender="bob" if seq > 17 else "ann")
+    assert [(each.chat, each.seq) for each in waiting(aws)] == [(OTHER, 17), (CHAT, 1)]
+    assert len(aws.calls) == 3  # 20 and 19, 18 and 17, then the chats before this one
+
+
+def test_however_much_waits_so_many_pages_are_read(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAITING_AT_ONCE", 1)
+    monkeypatch.setattr(module, "MOST_PAGES", 3)
+    for number in range(6):
+        wait(aws, f"g-{number:032x}", 1)
+    assert [int(each.chat[2:], 16) for each in waiting(aws)] == [5, 4, 3]
+
+
+def test_an_entry_of_a_later_version_hides_nothing(aws: Aws) -> None:
+    wait(aws, CHAT, 1)
+    late = {"device": {"S": "bob#b1"}, "entry": {"S": keys.inbox_entry(CHAT, 2)}, "event": {"S": '{"v":2}'}}
+    aws.dynamodb.put_item(TableName="inboxes", Item=late)
+    assert [each.seq for each in waiting(aws)] == [1]
+
+
 def test_members_of_a_large_group_are_read_page_by_page(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(7):
         aws.member(CHAT, f"u{number}", 1)
@@ -142,6 +209,15 @@ def test_senders_are_those_of_messages_in_the_span(aws: Aws) -> None:
         item = {"chat": CHAT, "entry": keys.sequence(seq), "kind": kind, "sender": sender}
         aws.dynamodb.put_item(TableName="messages", Item={name: {"S": value} for name, value in item.items()})
     assert aws.store.senders(CHAT, after=1, up_to=4) == {"bob", "dan"}
+
+
+def test_senders_of_long_messages_are_read_page_by_page(aws: Aws) -> None:
+    """A page of DynamoDB's ends after a megabyte; a hundred texts of 16 KB are more."""
+    for seq, sender in enumerate(("ann", "bob", "cat", "dan"), 1):
+        item = {"chat": CHAT, "entry": keys.sequence(seq), "kind": "message", "sender": sender}
+        item["body"] = "x" * 380_000
+        aws.dynamodb.put_item(TableName="messages", Item={name: {"S": value} for name, value in item.items()})
+    assert aws.store.senders(CHAT, after=0, up_to=4) == {"ann", "bob", "cat", "dan"}
 
 
 def test_an_entry_is_the_record_under_its_place_and_the_same_again_is_one(aws: Aws) -> None:

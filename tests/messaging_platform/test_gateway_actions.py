@@ -41,6 +41,9 @@ class Fake:
 
     # Messages
 
+    def still_has_device(self, user: str, device: str) -> bool:
+        return True
+
     def entries(self, user: str, device: str, after: str | None, limit: int) -> list[tuple[str, str]]:
         if self.fails:
             raise self.fails

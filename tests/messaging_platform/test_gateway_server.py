@@ -8,6 +8,7 @@ import socket as sockets
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -80,7 +81,8 @@ class Running:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever)
         self.thread.start()
-        self.gateway = Gateway(self.actions, quiet_log(), self.metrics, lambda: 1_000, **more)
+        self.log = quiet_log()
+        self.gateway = Gateway(self.actions, self.log, self.metrics, lambda: 1_000, **more)
         self.inner = InnerServer(self.gateway, SECRET)
         self.gateway.url = f"http://127.0.0.1:{self.call(self.inner.listen('127.0.0.1', 0))}"
         self.port = self.call(self.gateway.listen("127.0.0.1", 0))
@@ -158,6 +160,16 @@ def test_while_tickets_cannot_be_read_clients_are_asked_to_come_again(running: R
     assert refused(running, "/?ticket=ann-a1") == 503
 
 
+def test_a_failure_at_the_door_is_in_the_log(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(running.log, "exception", lambda words, **_: said.append(words))
+    running.actions.fails = RuntimeError("AccessDenied")
+    assert refused(running, "/?ticket=ann-a1") == 500
+    assert said == ["a ticket could not be looked at"]
+    assert refused(running, "//[?ticket=ann-a1") == 404  # whatever is asked for is answered
+    assert said == ["a ticket could not be looked at"]
+
+
 def test_with_an_origin_only_what_comes_by_it_comes_in() -> None:
     running = Running(origin_secret=ORIGIN)
     try:
@@ -178,6 +190,32 @@ def test_more_connections_than_it_holds_are_sent_elsewhere() -> None:
         eventually(lambda: running.gateway.connected == 0)
         running.client("bob-b1").close()
     finally:
+        running.close()
+
+
+def test_who_is_on_the_way_in_counts_as_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    running, release = Running(most_connections=2), threading.Event()
+    asked: list[str] = []
+
+    def admit(ticket: str) -> Holder:
+        asked.append(ticket)
+        release.wait(WITHIN_S)
+        return Holder(ticket, "d")
+
+    monkeypatch.setattr(running.actions, "admit", admit)
+    try:
+        with ThreadPoolExecutor(2) as clients:
+            coming = [clients.submit(running.client, name) for name in ("ann", "bob")]
+            eventually(lambda: len(asked) == 2)
+            assert refused(running, "/?ticket=cleo") == 503
+            release.set()
+            for each in coming:
+                each.result(WITHIN_S).close()
+        assert "cleo" not in asked
+        eventually(lambda: running.gateway.connected == 0)
+        running.client("dan").close()  # nobody is counted for ever
+    finally:
+        release.set()
         running.close()
 
 

@@ -44,6 +44,31 @@ def _without_idempotency(patch: Patch) -> None:
     patch.setattr(store, "IF_NOT_SENT", f"{ALWAYS} OR attribute_not_exists(#key) OR expires_at <= :now")
 
 
+def _without_an_end_of_what_was_sent(patch: Patch) -> None:
+    sent: Any = store.Messages.sent
+    patch.setattr(store.Messages, "sent", lambda self, *asked: sent(self, *asked[:-1], 0))
+
+
+def _without_looking_at_the_device(patch: Patch) -> None:
+    patch.setattr(store.Messages, "still_has_device", lambda *_: True)
+
+
+def _with_devices_that_are_known_for_ever(patch: Patch) -> None:
+    patch.setattr(store, "DEVICE_KNOWN_S", float("inf"))
+
+
+def _without_looking_twice(patch: Patch) -> None:
+    patch.setattr(store.Messages, "has_device", lambda *_: False)
+
+
+def _without_a_bound_on_what_is_freed(patch: Patch) -> None:
+    patch.setattr(store, "FORGET_WITHIN_S", float("inf"))
+
+
+def _without_a_bound_on_waiting(patch: Patch) -> None:
+    patch.setattr(store, "APPEND_WITHIN_S", float("inf"))
+
+
 def _without_the_fingerprint(patch: Patch) -> None:
     patch.setattr(logic, "fingerprint", lambda _: "the same")
 
@@ -192,6 +217,7 @@ def _with_devices_that_connecting_makes(patch: Patch) -> None:
 
 SEND = {"frame": chats.FRAMES[0]}
 HISTORY = {"path": "/chats/{chat}/messages"}
+REMOVED = handlers.test_a_device_that_was_removed_says_and_reads_no_more_over_a_socket_that_it_has_open
 GUARDS: Sequence[Guard] = [
     (_without_the_sequence, chats.test_who_is_removed_while_they_write_has_written_before_or_not_at_all, {}),
     (_without_the_sequence, chats.test_many_at_once_each_get_a_number_of_their_own, {}),
@@ -201,7 +227,24 @@ GUARDS: Sequence[Guard] = [
         {},
     ),
     (_without_idempotency, chats.test_the_same_id_again_makes_no_second_event, {}),
+    (_without_idempotency, chats.test_a_retry_at_the_same_moment_makes_no_second_event, {}),
     (_without_idempotency, chats.test_whose_answer_was_lost_finds_what_was_stored, {}),
+    (
+        _without_an_end_of_what_was_sent,
+        chats.test_an_id_is_remembered_no_longer_for_who_writes_too_much,
+        {},
+    ),
+    (_without_a_bound_on_waiting, chats.test_who_waits_for_a_chat_is_told_in_time, {}),
+    *(
+        (_without_looking_at_the_device, REMOVED, {"action": action})
+        for action in ("send", "edit", "delete", "sync")
+    ),
+    (_with_devices_that_are_known_for_ever, REMOVED, {"action": "send"}),
+    (
+        _without_looking_twice,
+        handlers.test_a_device_that_was_registered_a_moment_ago_is_looked_at_twice,
+        {},
+    ),
     (_without_the_fingerprint, chats.test_the_same_id_for_something_else_is_refused, {}),
     (_without_outcomes_for_who_may_no_more, chats.test_what_was_deleted_stays_deleted, {}),
     (_without_membership, chats.test_a_stranger_may_do_nothing_and_learns_nothing, SEND),
@@ -239,6 +282,11 @@ GUARDS: Sequence[Guard] = [
         chats.test_an_acknowledgement_frees_the_inbox_of_this_device_and_chat_up_to_there,
         {},
     ),
+    (
+        _without_a_bound_on_what_is_freed,
+        chats.test_an_inbox_that_takes_too_long_to_free_is_freed_by_several_acknowledgements,
+        {},
+    ),
     (_with_frames_of_any_size, chats.test_a_page_of_long_messages_is_no_larger_than_a_frame, {}),
     (
         _without_the_cursor,
@@ -256,6 +304,7 @@ GUARDS: Sequence[Guard] = [
         {},
     ),
     (_with_tickets_that_stay, door.test_a_ticket_is_good_once, {}),
+    (_with_tickets_that_stay, door.test_of_two_at_once_with_one_ticket_one_is_let_in, {}),
     (_with_tickets_for_ever, door.test_a_ticket_that_is_past_its_time_is_denied_though_it_is_still_there, {}),
     (
         _with_ends_that_end_the_next_connection,

@@ -192,6 +192,15 @@ def test_many_parts_come_by_pages_without_gaps(client: Client, ground: Ground) -
     assert seen == list(range(1, 257))
 
 
+@pytest.mark.parametrize(
+    "query", [{"after": 10_001}, {"after": 2**31}, {"after": -1}, {"limit": 0}, {"limit": 101}]
+)
+def test_a_page_that_s3_could_not_list_is_refused(
+    query: dict[str, Any], client: Client, ground: Ground
+) -> None:
+    assert client.parts(begun(client), **query).status == 422
+
+
 # Completing
 
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 
 from lambdas.messaging_platform import keys
-from lambdas.messaging_platform.messaging import api, models
-from lambdas.messaging_platform.messaging.store import Messages
+from lambdas.messaging_platform.messaging import api, logic, models
+from lambdas.messaging_platform.messaging import store as store_module
+from lambdas.messaging_platform.messaging.models import Caller
+from lambdas.messaging_platform.messaging.store import DEVICE_KNOWN_S, Messages
 from lambdas.messaging_platform.records import Event
 from lambdas.shared.errors import NotFound, Unavailable
-from tests.messaging_platform.town import NOW_MS, Town, frame, http, logged, shared_client
+from tests.messaging_platform.town import NOW_MS, Town, http, logged, shared_client
 
 pytestmark = pytest.mark.fast
 
@@ -26,10 +28,10 @@ def send(chat: str, text: str = "hello", id: str = "c1") -> dict[str, Any]:
 
 def test_a_frame_is_answered_on_the_socket(town: Town) -> None:
     chat = town.direct()
-    reply = frame("ann", json.dumps(send(chat)))
+    reply = town.frame("ann", json.dumps(send(chat)))
     assert (reply["type"], reply["id"], reply["seq"], reply["repeated"]) == ("sent", "c1", 1, False)
-    assert frame("ann", json.dumps(send(chat)))["repeated"]
-    assert frame("bob", json.dumps({"action": "ack", "chat": chat, "seq": 1}), "tablet") == {
+    assert town.frame("ann", json.dumps(send(chat)))["repeated"]
+    assert town.frame("bob", json.dumps({"action": "ack", "chat": chat, "seq": 1}), "tablet") == {
         "type": "acked",
         "chat": chat,
         "delivered": 1,
@@ -39,13 +41,13 @@ def test_a_frame_is_answered_on_the_socket(town: Town) -> None:
 
 @pytest.mark.parametrize("body", [None, "", "hello", "[]", "[" * 9_000, '{"action":"nothing"}', '"\\ud800"'])
 def test_what_is_no_frame_is_refused_on_the_socket(town: Town, body: str | None) -> None:
-    reply = frame("ann", body)
+    reply = town.frame("ann", body)
     assert (reply["type"], reply["reason"]) == ("refused", "malformed")
 
 
 def test_an_event_that_was_sent_names_its_sender_and_their_device(town: Town) -> None:
     chat = town.direct()
-    frame("ann", json.dumps(send(chat) | {"sender": "bob", "device": "his"}), "phone")
+    town.frame("ann", json.dumps(send(chat) | {"sender": "bob", "device": "his"}), "phone")
     (event,) = http("GET", f"/chats/{chat}/messages", "bob").json["events"]
     assert (event["sender"], event["device"]) == ("ann", "phone")
 
@@ -54,11 +56,81 @@ def test_an_inbox_is_read_on_the_socket_by_the_device_that_it_belongs_to(town: T
     chat = town.direct()
     town.deliver("bob", "phone", Event(chat, 1, "message", "ann", "phone", "c1", NOW_MS, {"text": "👋"}))
     sync = json.dumps({"action": "sync", "after": None, "limit": 10})
-    page = frame("bob", sync)
+    page = town.frame("bob", sync)
     assert (page["type"], page["cursor"]) == ("page", None)
     assert [each["body"] for each in page["events"]] == [{"text": "👋"}]
-    assert frame("bob", sync, "tablet")["events"] == []
-    assert frame("ann", sync)["events"] == []
+    assert town.frame("bob", sync, "tablet")["events"] == []
+    assert town.frame("ann", sync)["events"] == []
+
+
+@pytest.mark.parametrize("action", ["send", "edit", "delete", "sync"])
+def test_a_device_that_was_removed_says_and_reads_no_more_over_a_socket_that_it_has_open(
+    town: Town, messages: Messages, monkeypatch: pytest.MonkeyPatch, action: str
+) -> None:
+    chat, now = town.direct(), [0.0]
+    monkeypatch.setattr(messages, "_clock", lambda: now[0])
+    asked: dict[str, Any] = {"action": action} if action == "sync" else send(chat) | {"action": action}
+    if action in ("edit", "delete"):
+        asked["target"] = town.frame("bob", json.dumps(send(chat)), "tablet")["seq"]
+    town.deliver("bob", "phone", Event(chat, 9, "message", "ann", "phone", "c9", NOW_MS, {"text": "secret"}))
+
+    def ask(id: str) -> str:
+        text = json.dumps(asked | {"id": id})
+        reply = logic.answer(Caller("bob", "phone"), text, NOW_MS, messages)
+        return str(reply.get("reason", reply["type"]))
+
+    assert ask("none") == "not_found", "it was never registered"
+    town.device("bob", "phone")
+    assert ask("one") != "not_found"
+    item = {"user": {"S": "bob"}, "entry": {"S": keys.device("phone")}}
+    town.dynamodb.delete_item(TableName=town.tables.people_table, Key=item)
+    now[0] += DEVICE_KNOWN_S
+    before = town.items(town.tables.messages_table)
+    assert ask("two") == "not_found"
+    assert town.items(town.tables.messages_table) == before
+    town.device("bob", "phone")
+    assert ask("three") != "not_found"
+
+
+def test_a_device_is_looked_at_once_a_minute_whatever_it_sends(
+    town: Town, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat, read, looked = town.group("ann", "bob"), messages._people._get, list[str]()
+    town.device("ann", "phone")
+
+    def note(user: str, entry: str, *, consistent: bool) -> Any:
+        looked.append(f"{entry} {consistent}")
+        return read(user, entry, consistent=consistent)
+
+    monkeypatch.setattr(messages._people, "_get", note)
+    for number in range(5):
+        text = json.dumps(send(chat, id=f"c{number}"))
+        assert logic.answer(Caller("ann", "phone"), text, NOW_MS, messages)["type"] == "sent"
+    assert looked == ["device#phone False"]
+
+
+def test_a_device_that_was_registered_a_moment_ago_is_looked_at_twice(
+    town: Town, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A read that is not consistent may miss it."""
+    chat, read = town.group("ann", "bob"), messages._people._get
+    town.device("ann", "phone")
+
+    def lag(user: str, entry: str, *, consistent: bool) -> Any:
+        return read(user, entry, consistent=True) if consistent else None
+
+    monkeypatch.setattr(messages._people, "_get", lag)
+    assert logic.answer(Caller("ann", "phone"), json.dumps(send(chat)), NOW_MS, messages)["type"] == "sent"
+
+
+def test_of_devices_only_so_many_are_kept_in_mind(
+    town: Town, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "MOST_KNOWN", 2)
+    for number in range(7):
+        town.device("ann", f"device-{number}")
+        assert messages.still_has_device("ann", f"device-{number}")
+        assert len(messages._known) <= 2
 
 
 def test_while_the_store_is_down_a_frame_is_refused_and_may_be_sent_again(
@@ -71,9 +143,9 @@ def test_while_the_store_is_down_a_frame_is_refused_and_may_be_sent_again(
 
     with monkeypatch.context() as patch:
         patch.setattr(shared_client("dynamodb"), "query", down)
-        assert frame("ann", json.dumps(send(chat)))["reason"] == "unavailable"
+        assert town.frame("ann", json.dumps(send(chat)))["reason"] == "unavailable"
         assert http("GET", "/chats", "ann").status == 503
-    assert frame("ann", json.dumps(send(chat)))["type"] == "sent"
+    assert town.frame("ann", json.dumps(send(chat)))["type"] == "sent"
 
 
 def test_the_log_says_which_event_and_never_what_it_says(
@@ -81,8 +153,8 @@ def test_the_log_says_which_event_and_never_what_it_says(
 ) -> None:
     chat = town.direct()
     with caplog.at_level("INFO"):
-        frame("ann", json.dumps(send(chat, "secret")))
-        frame("mallory", json.dumps(send(chat, "secret", "c2")))
+        town.frame("ann", json.dumps(send(chat, "secret")))
+        town.frame("mallory", json.dumps(send(chat, "secret", "c2")))
         http("POST", "/actions/none", "ann", send(chat, "secret"))
     log = logged(caplog)
     assert chat in log
@@ -99,7 +171,7 @@ def test_a_frame_over_http_has_the_socket_s_answer(town: Town) -> None:
     town.device("ann", "phone")
     over_http = http("POST", "/actions/phone", "ann", send(chat))
     assert over_http.status == 200
-    assert over_http.json | {"repeated": True} == frame("ann", json.dumps(send(chat)))
+    assert over_http.json | {"repeated": True} == town.frame("ann", json.dumps(send(chat)))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +222,9 @@ def test_the_longest_text_is_taken_over_http_however_json_spells_it(town: Town) 
     (event,) = http("GET", f"/chats/{chat}/messages", "bob").json["events"]
     assert len(event["body"]["text"]) == models.LONGEST_TEXT
     assert http("POST", "/actions/phone", "ann", longest + " " * 17_000).status == 413
-    assert frame("ann", longest)["reason"] == "malformed", "a frame has less room, and need not spell it so"
+    assert town.frame("ann", longest)["reason"] == "malformed", (
+        "a frame has less room, and need not spell it so"
+    )
 
 
 def test_an_inbox_is_read_over_http_by_pages(town: Town) -> None:
@@ -182,8 +256,8 @@ def test_chats_are_listed_with_how_far_the_caller_has_come(town: Town) -> None:
     direct, group = town.direct("ann", "bob"), town.group("ann", "bob", "cleo", name="climbers")
     town.group("bob", "cleo")
     for number in range(3):
-        frame("bob", json.dumps(send(group, id=f"c{number}")))
-    frame("ann", json.dumps({"action": "read", "chat": group, "seq": 2}))
+        town.frame("bob", json.dumps(send(group, id=f"c{number}")))
+    town.frame("ann", json.dumps({"action": "read", "chat": group, "seq": 2}))
     listed = http("GET", "/chats", "ann").json
     assert listed["next"] is None
     assert {each["chat"] for each in listed["chats"]} == {direct, group}
@@ -218,8 +292,8 @@ def test_receipts_say_how_far_each_member_has_come(town: Town) -> None:
     chat = town.group("ann", "bob")
     town.join(chat, "cleo", hides_read=True, delivered=1, read=1)
     town.join(chat, "dora", until=0)
-    frame("ann", json.dumps(send(chat)))
-    frame("bob", json.dumps({"action": "ack", "chat": chat, "seq": 1}))
+    town.frame("ann", json.dumps(send(chat)))
+    town.frame("bob", json.dumps({"action": "ack", "chat": chat, "seq": 1}))
     assert http("GET", f"/chats/{chat}/receipts", "ann").json == {
         "ann": {"delivered": 0, "read": 0},
         "bob": {"delivered": 1, "read": 0},
@@ -230,7 +304,7 @@ def test_receipts_say_how_far_each_member_has_come(town: Town) -> None:
 def test_history_is_read_over_http_in_both_directions(town: Town) -> None:
     chat = town.direct()
     for number in range(5):
-        frame("ann", json.dumps(send(chat, str(number), f"c{number}")))
+        town.frame("ann", json.dumps(send(chat, str(number), f"c{number}")))
     path = f"/chats/{chat}/messages"
 
     def seqs(**query: int) -> tuple[list[int], int | None]:
@@ -263,7 +337,7 @@ def test_a_stranger_reads_nothing_and_does_not_learn_whether_there_is_such_a_cha
     town: Town, path: str
 ) -> None:
     chat = town.group("ann", "bob", name="secret")
-    frame("ann", json.dumps(send(chat, "secret")))
+    town.frame("ann", json.dumps(send(chat, "secret")))
     path, _, query = path.partition("?")
     asked = dict([query.split("=")]) if query else {}
     theirs = http("GET", path.format(chat=chat), "mallory", query=asked)

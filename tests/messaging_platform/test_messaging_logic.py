@@ -21,7 +21,7 @@ from lambdas.messaging_platform.messaging.models import Caller, Draft, Snapshot
 from lambdas.messaging_platform.messaging.store import Log, Messages, Proposal
 from lambdas.messaging_platform.records import Event, as_document, decode
 from lambdas.shared.errors import Malformed, NotFound, Refused, Unavailable
-from tests.messaging_platform.town import NOW_MS, Talk, Town
+from tests.messaging_platform.town import NOW_MS, Talk, Town, meeting
 
 pytestmark = pytest.mark.fast
 
@@ -80,23 +80,38 @@ def test_an_id_is_remembered_for_thirty_days(town: Town, talk: Talk) -> None:
     assert talk.send("ann", chat, "hello", id="c1")["seq"] == 2, "DynamoDB may not have deleted it yet"
 
 
-def test_many_at_once_each_get_a_number_of_their_own(town: Town, talk: Talk) -> None:
+def test_an_id_is_remembered_no_longer_for_who_writes_too_much(town: Town, talk: Talk) -> None:
+    chat = town.direct()
+    talk.send("ann", chat, "hello", id="c1")
+    object.__setattr__(town.tables, "messages_a_minute", 0)
+    town.put(town.tables.limits_table, {"key": f"ann#{(NOW_MS + 30 * 24 * HOUR_MS) // MINUTE_MS}", "n": 1})
+    talk.now_ms += 30 * 24 * HOUR_MS
+    assert reason(talk.send("ann", chat, "hello", id="c1")) == "too_many"
+    assert reason(talk.send("ann", chat, "goodbye", id="c1")) == "too_many", "not: it was used before"
+
+
+def test_many_at_once_each_get_a_number_of_their_own(
+    town: Town, talk: Talk, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All have read the chat's head before the first of them writes."""
     users = [f"user-{number}" for number in range(8)]
     chat = town.group(*users)
+    monkeypatch.setattr(messages, "_clock", lambda: 0.0)  # a slow machine is not what is tested
 
     def send(user: str) -> list[dict[str, Any]]:
         # Twice each: a retry that meets its own first attempt.
         return [talk.send(user, chat, id=f"{user}-{number // 2}") for number in range(6)]
 
-    with ThreadPoolExecutor(len(users)) as pool:
+    together = meeting(messages._dynamodb, "transact_write_items", len(users))
+    with together, ThreadPoolExecutor(len(users)) as pool:
         replies = [reply for replies in pool.map(send, users) for reply in replies]
     assert sorted(each["seq"] for each in replies if not each["repeated"]) == list(range(1, 25))
     assert [int(each["entry"]["S"]) for each in events_of(town, chat)] == list(range(1, 25))
 
 
-def test_a_retry_at_the_same_moment_makes_no_second_event(town: Town, talk: Talk) -> None:
+def test_a_retry_at_the_same_moment_makes_no_second_event(town: Town, talk: Talk, messages: Messages) -> None:
     chat = town.group("ann", "bob")
-    with ThreadPoolExecutor(8) as pool:
+    with meeting(messages._dynamodb, "transact_write_items", 8), ThreadPoolExecutor(8) as pool:
         replies = list(pool.map(lambda _: talk.send("ann", chat, id="c1"), range(16)))
     assert {each["seq"] for each in replies} == {1}
     assert len(events_of(town, chat)) == 1
@@ -136,6 +151,22 @@ def test_contention_without_end_is_unavailable_and_leaves_nothing(
     assert max(naps) <= 0.4
     assert sum(naps) < 10
     assert events_of(town, chat) == []
+
+
+def test_who_waits_for_a_chat_is_told_in_time(
+    town: Town, talk: Talk, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chat = town.direct()
+    now = [0.0]
+
+    def contended(**_: Any) -> None:
+        now[0] += 3
+        raise Unavailable("another transaction")
+
+    monkeypatch.setattr(messages, "_clock", lambda: now[0])
+    monkeypatch.setattr(messages._dynamodb, "transact_write_items", contended)
+    assert reason(talk.send("ann", chat)) == "unavailable"
+    assert now == [9.0], "the first attempt after eight seconds is not made"
 
 
 def test_a_chat_whose_head_was_restored_from_a_backup_overwrites_nothing(town: Town, talk: Talk) -> None:
@@ -498,13 +529,13 @@ def test_a_mark_makes_nobody_a_member(town: Town, talk: Talk) -> None:
     assert talk.store.member(chat, "mallory") is None
 
 
-def test_marks_of_several_devices_end_at_the_furthest(town: Town, talk: Talk) -> None:
+def test_marks_of_several_devices_end_at_the_furthest(town: Town, talk: Talk, messages: Messages) -> None:
     chat = town.direct()
     for _ in range(30):
         talk.send("ann", chat)
     marks = [(action, seq) for action in ("ack", "read") for seq in range(1, 31)]
     random.Random(5).shuffle(marks)
-    with ThreadPoolExecutor(8) as pool:
+    with meeting(messages._dynamodb, "update_item", 8), ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda mark: talk.act("bob", {"action": mark[0], "chat": chat, "seq": mark[1]}), marks))
     assert logic.receipts(chat, "bob", talk.store)["bob"] == {"delivered": 30, "read": 30}
 
@@ -536,6 +567,29 @@ def test_an_acknowledgement_frees_the_inbox_of_this_device_and_chat_up_to_there(
     assert len(town.inbox("bob", "tablet")) == 61
     talk.act("bob", {"action": "read", "chat": chat, "seq": 60})
     assert len(town.inbox("bob")) == 3, "what was read on one device may not have come on this one"
+
+
+def test_an_inbox_that_takes_too_long_to_free_is_freed_by_several_acknowledgements(
+    town: Town, talk: Talk, messages: Messages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of one who was away for long and read history: thousands of entries are more than a call's time."""
+    chat = town.direct()
+    for _ in range(60):
+        talk.send("ann", chat)
+    town.deliver("bob", "phone", *[event(chat, seq) for seq in range(1, 61)])
+    now, write = [0.0], messages._dynamodb.batch_write_item
+
+    def slow(**arguments: Any) -> Any:
+        now[0] += 4
+        return write(**arguments)
+
+    monkeypatch.setattr(messages, "_clock", lambda: now[0])
+    monkeypatch.setattr(messages._dynamodb, "batch_write_item", slow)
+    ack = {"action": "ack", "chat": chat, "seq": 60}
+    assert talk.act("bob", ack)["delivered"] == 60
+    assert len(town.inbox("bob")) == 10
+    assert talk.act("bob", ack)["type"] == "acked"
+    assert town.inbox("bob") == []
 
 
 def test_what_came_again_after_its_acknowledgement_is_freed_by_the_next(town: Town, talk: Talk) -> None:
@@ -782,6 +836,8 @@ class Nothing:
         empty: dict[str, Any] = {"entries": [], "history": [], "members": [], "chats_of": [], "heads": {}}
         if name == "add":
             return self._decide
+        if name == "still_has_device":
+            return lambda *_: True
         return lambda *_, **__: empty.get(name)
 
     def _decide(self, draft: Draft, _: str, __: int, decide: Callable[[Snapshot], Event], ___: str) -> Any:

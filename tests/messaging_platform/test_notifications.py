@@ -482,6 +482,16 @@ def test_the_one_that_waited_stands_for_all_that_came_after_it(town: Town) -> No
     assert [each["seq"] for each in town.pushes()] == [4]
 
 
+def test_the_one_that_waited_and_was_read_elsewhere_stands_for_what_was_not(town: Town) -> None:
+    """Their user read it on another device; what came after it, nobody has."""
+    town.profile(**_NIGHT)
+    town.now = utc(23) * 1000
+    assert [town.handle(town.arrive(seq)) for seq in (3, 4)] == ["deferred", "deferred"]
+    town.member(read=3)
+    assert [town.handle(each) for each in town.fire()] == ["pushed"]
+    assert [each["seq"] for each in town.pushes()] == [4]
+
+
 def test_the_one_that_waited_for_nothing_is_dropped(town: Town) -> None:
     town.profile(**_NIGHT)
     town.now = utc(23) * 1000

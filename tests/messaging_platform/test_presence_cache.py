@@ -18,6 +18,7 @@ from lambdas.messaging_platform.presence import cache as module
 from lambdas.messaging_platform.presence.cache import (
     DECIDED_S,
     HIDDEN,
+    LEASE_S,
     MOST_WATCHERS,
     TYPING_S,
     Heard,
@@ -172,6 +173,8 @@ def test_nothing_of_devices_that_left_stays_but_when_their_user_was_seen(world: 
     cache.gone("ann", "phone")
     world.set_clock(START + ALIVE)
     cache.expire()
+    assert set(world.client.keys()) == {"test:now", "seen:ann", "left"}
+    cache.settled(*cache.ended())
     assert set(world.client.keys()) == {"test:now", "seen:ann"}
     assert 0 < world.client.ttl("seen:ann") <= module.SEEN_S
 
@@ -272,6 +275,60 @@ def test_typing_is_told_at_most_once_in_its_time_by_a_device_in_a_chat(world: Wo
     assert 0 < world.client.pttl(f"typing:{chat}:ann#phone") <= TYPING_S * 1000
 
 
+# Who has gone
+
+
+def test_whoever_goes_told_or_silent_is_somebodys_to_look_after_once(world: World) -> None:
+    cache, other = world.cache(), world.cache()
+    for device in ("ann#phone", "ann#tablet", "bob#phone"):
+        cache.heartbeat(*device.split("#"))
+    assert cache.ended().devices == []
+    cache.gone("ann", "tablet")
+    world.set_clock(START + ALIVE)
+    cache.expire()
+    first, second = cache.ended(2), other.ended(2)
+    assert sorted(first.devices + second.devices) == ["ann#phone", "ann#tablet", "bob#phone"]
+    assert (len(first.devices), cache.ended().devices) == (2, [])
+    cache.settled(*first)
+    other.settled(*second)
+    world.set_clock(START + ALIVE + LEASE_S * 1000)
+    assert cache.ended().devices == []
+
+
+def test_who_was_not_looked_after_comes_again_when_the_lease_ends(world: World) -> None:
+    cache = world.cache()
+    cache.heartbeat("ann", "phone")
+    cache.gone("ann", "phone")
+    late = cache.ended()
+    world.set_clock(START + LEASE_S * 1000 - 1)
+    assert cache.ended().devices == []
+    world.set_clock(START + LEASE_S * 1000)
+    again = cache.ended()
+    assert again.devices == ["ann#phone"]
+    cache.settled(*late)  # it is another's by now
+    world.set_clock(START + 2 * LEASE_S * 1000)
+    assert cache.ended().devices == ["ann#phone"]
+
+
+def test_who_goes_again_while_they_are_looked_after_is_looked_after_again(world: World) -> None:
+    cache = world.cache()
+    cache.heartbeat("ann", "phone")
+    cache.gone("ann", "phone")
+    taken = cache.ended()
+    world.set_clock(START + 1)
+    cache.heartbeat("ann", "phone")
+    cache.gone("ann", "phone")
+    cache.settled(*taken)
+    assert cache.ended().devices == ["ann#phone"]
+
+
+def test_of_a_connection_that_was_replaced_nobody_looks_after_the_device(world: World) -> None:
+    cache = world.cache()
+    cache.heartbeat("ann", "phone", "c2", is_noted=True)
+    cache.gone("ann", "phone", "c1")
+    assert cache.ended().devices == []
+
+
 # The server
 
 
@@ -294,7 +351,8 @@ def test_scripts_that_the_server_forgot_are_sent_again_and_run_once(world: World
 
 
 @pytest.mark.parametrize(
-    "name", ["HEARTBEAT", "LEAVE", "DUE", "LIVING", "LOOK", "DECIDE", "WATCH", "WATCHERS"]
+    "name",
+    ["HEARTBEAT", "LEAVE", "DUE", "ENDED", "SETTLED", "LIVING", "LOOK", "DECIDE", "WATCH", "WATCHERS"],
 )
 def test_a_script_touches_no_key_but_those_it_is_called_with(name: str) -> None:
     script = getattr(module, f"_{name}")
@@ -501,3 +559,21 @@ def test_a_heartbeat_that_does_not_look_who_is_there_would_bring_a_user_online_a
     monkeypatch.setattr(module, "_HEARTBEAT", module._HEARTBEAT.replace(first, "true"))
     with pytest.raises(AssertionError):
         test_the_first_device_brings_its_user_online_and_the_next_do_not(world)
+
+
+def test_a_departure_that_is_not_noted_would_leave_nobody_to_look_after(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_LEAVE", re.sub(r"redis.call\('ZADD', KEYS\[5\].*\n", "", module._LEAVE))
+    with pytest.raises(AssertionError):
+        test_whoever_goes_told_or_silent_is_somebodys_to_look_after_once(world)
+
+
+def test_a_settling_that_asks_for_no_lease_would_forget_who_has_gone_again(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        module, "_SETTLED", module._SETTLED.replace("tonumber(lease) == tonumber(ARGV[1])", "true")
+    )
+    with pytest.raises(AssertionError):
+        test_who_goes_again_while_they_are_looked_after_is_looked_after_again(world)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from lambdas.messaging_platform import keys
@@ -114,6 +114,8 @@ JSON = st.recursive(
 )
 
 
+@example(GOLDEN[0], {"members": {}})
+@example(GOLDEN[0], {"body": {}})
 @given(st.sampled_from(GOLDEN), st.dictionaries(st.sampled_from(sorted(Event.__dataclass_fields__)), JSON))
 def test_whatever_its_fields_hold_it_is_a_record_or_unreadable(line: str, wrong: dict[str, Any]) -> None:
     try:

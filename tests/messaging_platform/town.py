@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from types import SimpleNamespace
@@ -33,7 +35,9 @@ KEYS: Mapping[str, Sequence[str]] = {
     "pushes": ("device", "chat"),
     "limits": ("key",),
 }
+Query = Mapping[str, Any] | None
 NOW_MS = 1_790_000_000_000
+MEET_WITHIN_S = 60.0  # a machine with other things to do is waited for, and nobody for ever
 CONTEXT = SimpleNamespace(aws_request_id="function-request", get_remaining_time_in_millis=lambda: 30_000)
 shared_client = lru_cache(bounded_client)  # reading the SDK's service models costs more than any test
 
@@ -87,6 +91,11 @@ class Town:
     def device(self, user: str, device: str = "phone") -> Caller:
         self.put(self.tables.people_table, {"user": user, "entry": keys.device(device), "platform": "test"})
         return Caller(user, device)
+
+    def frame(self, user: str, body: str | None, device: str = "phone") -> Reply:
+        """The socket's reply to a frame from a device that is registered."""
+        self.device(user, device)
+        return frame(user, body, device)
 
     def block(self, user: str, other: str) -> None:
         self.put(self.tables.people_table, {"user": user, "entry": keys.blocked(other), "version": 1})
@@ -154,6 +163,25 @@ class Talk:
         return f"id-{self.made}"
 
 
+@contextmanager
+def meeting(client: Any, call: str, parties: int) -> Iterator[None]:
+    """Have the first `call` that each of `parties` threads makes wait until all of them are about to make theirs.
+
+    So each has read what decides before the first of them writes, whatever the machine does. Where fewer come, who
+    waits fails after a bound.
+    """
+    barrier, make, met = threading.Barrier(parties), getattr(client, call), threading.local()
+
+    def wait_and_make(**arguments: Any) -> Any:
+        if not hasattr(met, "others"):
+            met.others = barrier.wait(MEET_WITHIN_S)
+        return make(**arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(client, call, wait_and_make)
+        yield
+
+
 @dataclass(frozen=True)
 class Answer:
     status: int
@@ -165,14 +193,21 @@ class Answer:
         return json.loads(self.body)
 
 
-def http(
+def http(method: str, path: str, user: str | None, body: Any = None, query: Query = None) -> Answer:
+    """The messaging API's answer."""
+    return ask(api.handler, method, path, user, body, query)
+
+
+def ask(
+    handler: Callable[[dict[str, Any], Any], dict[str, Any]],
     method: str,
     path: str,
     user: str | None,
     body: Any = None,
-    query: Mapping[str, Any] | None = None,
+    query: Query = None,
+    headers: Mapping[str, str] | None = None,
 ) -> Answer:
-    """The messaging API's answer; `body` is text, or what is made JSON of."""
+    """What an API answers behind the gateway that knows the caller; `body` is text, or what is made JSON of."""
     context: dict[str, Any] = {
         "requestId": uuid.uuid4().hex,
         "stage": "$default",
@@ -182,16 +217,17 @@ def http(
         context["authorizer"] = {"jwt": {"claims": {"sub": user}, "scopes": None}}
     event: dict[str, Any] = {
         "version": "2.0",
+        "routeKey": f"{method} {path}",
         "rawPath": path,
         "rawQueryString": "",
-        "headers": {"content-type": "application/json"},
+        "headers": {"content-type": "application/json", **(headers or {})},
         "requestContext": context,
         "body": body if body is None or isinstance(body, str) else json.dumps(body),
         "isBase64Encoded": False,
     }
     if query:
         event["queryStringParameters"] = {name: str(value) for name, value in query.items()}
-    response = api.handler(event, CONTEXT)
+    response = handler(event, CONTEXT)
     return Answer(response["statusCode"], dict(response.get("headers") or {}), response.get("body") or "")
 
 

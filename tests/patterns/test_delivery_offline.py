@@ -214,6 +214,21 @@ def _stores() -> dict[str, Any]:
         "StoresPeople": table("user", "entry"),
         "StoresMessages": table("chat", "entry"),
         "StoresParked": resource("SQS::Queue"),
+        "NotificationsPushes": resource("SQS::Queue"),
+        "NotificationsParked": resource("SQS::Queue"),
+        "NotificationsPushFunction": resource(
+            "Lambda::Function",
+            Code={"ZipFile": ANSWER},
+            Handler="index.handler",
+            Runtime="python3.12",
+            Role=get_att("Role", "Arn"),
+        ),
+        "Role": resource(
+            "IAM::Role",
+            AssumeRolePolicyDocument=policy(
+                allow("sts:AssumeRole", Principal={"Service": "lambda.amazonaws.com"})
+            ),
+        ),
         "NotificationsChannelTopic": resource("SNS::Topic"),
         # As `enforce_ssl` writes it: with it the policy is gone that lets in whoever is of the account.
         "Tls": resource(
@@ -242,6 +257,9 @@ def _stores() -> dict[str, Any]:
         "PeopleTable": ref("StoresPeople"),
         "MessagesTable": ref("StoresMessages"),
         "ParkedRecordsUrl": ref("StoresParked"),
+        "PushQueueUrl": ref("NotificationsPushes"),
+        "ParkedPushesUrl": ref("NotificationsParked"),
+        "PushFunctionArn": get_att("NotificationsPushFunction", "Arn"),
         "PushTopicArn": ref("NotificationsChannelTopic"),
         "UserPoolId": ref("Pool"),
         "ClientId": ref("Client"),
@@ -267,12 +285,16 @@ def _play_as(statements: list[dict[str, Any]], emulator: Emulator, http: Http) -
     chat, person = Chat(world), cast(Person, SimpleNamespace(id="ada", group=lambda _name: "everybody"))
     device = cast(Device, SimpleNamespace(id="phone", owner=person, shown=lambda _chat: 0))
     assert chat.inbox(device) == 0
+    assert chat.is_away(device)
     assert chat.crowd_of(30, person, device) == "everybody"
     assert chat.reached("everybody", 1, 10) == 0
     chat.put_what_is_no_event("everybody")
     assert chat.parked() == ""
     with ExitStack() as ended:
         pushes = Pushes(world, ended)
+        with world.faults.paused(outputs["PushFunctionArn"]):
+            assert not pushes.are_waiting()
+        assert not pushes.is_parked()
         message: Mapping[str, Any] = {"device": {"DataType": "String", "StringValue": "phone"}}
         emulator.endpoint.client("sns").publish(
             TopicArn=outputs["PushTopicArn"], Message=json.dumps({}), MessageAttributes=message

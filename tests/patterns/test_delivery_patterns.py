@@ -154,7 +154,12 @@ def delivery(tmp_path_factory: pytest.TempPathFactory) -> Assembly:
     """The messaging platform's, in production at 100,000 users."""
     app = catalogue.new_app(
         tmp_path_factory.mktemp("delivery"),
-        {"domain": "chat.example.com", "zone": "example.com", "zone_id": "Z1"},
+        {
+            "domain": "chat.example.com",
+            "zone": "example.com",
+            "zone_id": "Z1",
+            "zones": "us-east-1a,us-east-1b,us-east-1d",
+        },
     )
     Delivery(app, load=MESSAGING.at(100_000), stage="production")
     return Assembly.load(Path(app.synth().directory))
@@ -494,9 +499,14 @@ class TestDeliveryOfTheMessagingPlatform:
         assert "-c domain=chat.example.com -c zone=example.com -c zone_id=Z1" in production
         assert "-c transport=api_gateway" in sandbox
 
+    def test_both_stages_stand_in_the_zones_that_the_account_names(self, delivery: Assembly) -> None:
+        synths = [each for each in _commands(delivery)["Synth"] if "cdk synth" in each]
+        assert len(synths) == 2
+        assert all("-c zones=us-east-1a,us-east-1b,us-east-1d" in each for each in synths)
+
     def test_a_pattern_is_of_the_sandbox_or_of_its_tags(self) -> None:
         for each in OPERATIONS:
-            named = each.resource.removeprefix("table/").startswith(
+            named = re.sub("^(table/|function:)", "", each.resource).startswith(
                 ("messaging-platform-sandbox-", "pushes-")
             )
             tagged = each.condition.get("StringEquals", {}).get("aws:ResourceTag/stage") == "sandbox"
@@ -510,6 +520,7 @@ class TestDeliveryOfTheMessagingPlatform:
         resources = list(Assembly.load(made).resources)
         kinds = {
             "dynamodb": "AWS::DynamoDB::Table",
+            "lambda": "AWS::Lambda::Function",
             "sqs": "AWS::SQS::Queue",
             "sns": "AWS::SNS::Topic",
             "kms": "AWS::KMS::Key",

@@ -23,10 +23,12 @@ from patterns.container_program import ContainerProgram
 from patterns.dead_letters import DeadLetters
 from patterns.deployment_step import DeploymentStep
 from patterns.domain import Domain
+from patterns.encryption_key import EncryptionKey
 from patterns.image_repository import ImageRepository
 from patterns.kafka_cluster import KafkaCluster
 from patterns.kubernetes_service import KubernetesService
 from patterns.network import ZONES, Network
+from patterns.network_balancer import ConnectionTraffic, NetworkBalancer
 from patterns.operations import Operations
 from patterns.postgres import Postgres
 from patterns.private_zone import PrivateZone
@@ -77,6 +79,10 @@ class Ground:
     def properties(self, kind: str) -> dict[str, Any]:
         [found] = self.resources(kind)
         return dict(found["Properties"])
+
+    def arn_of(self, kind: str) -> dict[str, list[str]]:
+        [name] = self.template.find_resources(kind)
+        return {"Fn::GetAtt": [name, "Arn"]}
 
     def client(self) -> Somebody:
         return Somebody(self.stack, self.network)
@@ -284,6 +290,10 @@ class TestPostgres:
         assert properties["DBInstanceClass"] == "db.r7g.large"
         assert properties["MultiAZ"] is properties["DeletionProtection"] is False
 
+    def test_it_is_encrypted_with_the_accounts_key_where_one_is_given(self, ground: Ground) -> None:
+        ground.database(key=EncryptionKey(ground.stack, "Key", description="theirs"))
+        assert ground.properties("AWS::RDS::DBInstance")["KmsKeyId"] == ground.arn_of("AWS::KMS::Key")
+
     def test_the_proxys_log_belongs_to_the_stack_and_ends(self, ground: Ground, sandbox: Ground) -> None:
         """RDS would make a group of this name, without an end, and no stack would delete it."""
         sandbox.database()
@@ -345,6 +355,11 @@ class TestKafkaCluster:
         }
         settings = ground.properties("AWS::MSK::Configuration")["ServerProperties"]
         assert "min.insync.replicas=2" in json.dumps(settings)
+
+    def test_it_is_encrypted_with_the_accounts_key_where_one_is_given(self, ground: Ground) -> None:
+        ground.kafka(key=EncryptionKey(ground.stack, "Key", description="theirs"))
+        encrypted = ground.properties("AWS::MSK::Cluster")["EncryptionInfo"]["EncryptionAtRest"]
+        assert encrypted == {"DataVolumeKMSKeyId": ground.arn_of("AWS::KMS::Key")}
 
     def test_with_everything_said_its_volumes_hold_three_copies_and_a_third_more(
         self, sandbox: Ground
@@ -573,6 +588,12 @@ class TestTheSmallOnes:
         assert ground.properties("AWS::SQS::Queue")["MessageRetentionPeriod"] == 14 * 86_400
         assert set(ground.granted()) == {"sqs:SendMessage"}
 
+    def test_who_parks_in_an_encrypted_queue_may_use_its_key_through_sqs(self, ground: Ground) -> None:
+        key = EncryptionKey(ground.stack, "Key", description="theirs")
+        DeadLetters(ground.stack, "Parked", key=key).allow_sending(ground.client())
+        assert ground.properties("AWS::SQS::Queue")["KmsMasterKeyId"] == ground.arn_of("AWS::KMS::Key")
+        assert set(ground.granted()) == {"sqs:SendMessage", "kms:Decrypt", "kms:GenerateDataKey"}
+
     def test_a_function_in_a_network_has_a_group_of_its_own_in_the_private_subnets(
         self, ground: Ground
     ) -> None:
@@ -633,6 +654,33 @@ class TestOperationsOfTheFoundations:
             ("KafkaDataLogsDiskUsed", "GreaterThanThreshold"),
             ("ApproximateNumberOfMessagesVisible", "GreaterThanThreshold"),
         }
+
+    def test_consumers_that_are_behind_for_a_whole_period_are_told(self, ground: Ground) -> None:
+        operations = Operations(ground.stack, "Operations")
+        kafka = ground.kafka()
+        operations.watch_consumers(kafka, "messages", group="fanout", most=ground.one * 30)
+        alarm = ground.properties("AWS::CloudWatch::Alarm")
+        assert {each["Name"]: each["Value"] for each in alarm["Dimensions"]} == {
+            "Cluster Name": kafka.name,
+            "Consumer Group": "fanout",
+            "Topic": "messages",
+        }
+        asked = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], alarm["Threshold"])
+        assert asked == ("AWS/Kafka", "SumOffsetLag", "Minimum", 30)
+        assert alarm["ComparisonOperator"] == "GreaterThanThreshold"
+        assert len(alarm["AlarmActions"]) == 1
+
+    def test_a_balancer_without_a_healthy_target_or_any_is_told(self, ground: Ground) -> None:
+        operations = Operations(ground.stack, "Operations")
+        traffic = ConnectionTraffic(ground.one, ground.one, ground.one)
+        operations.watch_balancer(
+            NetworkBalancer(ground.stack, "Front", network=ground.network, traffic=traffic, port=80)
+        )
+        alarm = ground.properties("AWS::CloudWatch::Alarm")
+        assert {each["Name"] for each in alarm["Dimensions"]} == {"LoadBalancer", "TargetGroup"}
+        asked = (alarm["Namespace"], alarm["MetricName"], alarm["Statistic"], alarm["Threshold"])
+        assert asked == ("AWS/NetworkELB", "HealthyHostCount", "Minimum", 1)
+        assert (alarm["ComparisonOperator"], alarm["TreatMissingData"]) == ("LessThanThreshold", "breaching")
 
     def test_every_step_of_a_deployment_is_watched(self, sandbox: Ground) -> None:
         for name in ("Ours", "Theirs"):

@@ -26,6 +26,11 @@ def _refused(code: str, status: int = 400, **rest: Any) -> ClientError:
         _refused("ThrottlingException"),
         _refused("ProvisionedThroughputExceededException"),
         _refused("TransactionConflictException"),
+        _refused("RequestThrottled"),  # of SQS
+        _refused("KMS.ThrottlingException"),  # of SQS, with a key of one's own
+        _refused("Throttling"),
+        _refused("ThrottledException", 429),
+        _refused("LimitExceededException", 429),
         _refused("InternalServerError", 500),
         EndpointConnectionError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"),
         ReadTimeoutError(endpoint_url="https://dynamodb.us-east-1.amazonaws.com"),

@@ -360,6 +360,17 @@ def test_of_an_encrypted_table_only_the_use_of_its_items_asks_for_the_key() -> N
     assert lacking.what == "it may dynamodb:PutItem on Table, but not kms:Decrypt on Key"
 
 
+@pytest.mark.parametrize(("service", "lets"), [("dynamodb", True), ("s3", False)])
+@pytest.mark.parametrize("operator", ["StringEquals", "StringLike"])
+def test_a_key_that_one_service_may_use_is_not_another_ones(operator: str, service: str, lets: bool) -> None:
+    """A table asks through DynamoDB, whatever S3 may do with the same key in the same role's name."""
+    resources = _writer_of_encrypted_table()
+    [statement] = resources["OfTheKey"]["Properties"]["PolicyDocument"]["Statement"]
+    through = {"Fn::Join": ["", [f"{service}.", {"Ref": "AWS::Region"}, ".amazonaws.com"]]}
+    statement["Condition"] = {operator: {"kms:ViaService": through}}
+    assert (missing(assembly(resources)) == []) is lets
+
+
 @pytest.mark.parametrize(
     ("action", "asked", "lacking"),
     [

@@ -21,6 +21,7 @@ from workbench.dryrun.http import Http
 from workbench.dryrun.mutation import (
     Proof,
     Verdict,
+    all_is_named,
     idle_explanations,
     prove,
     sole,
@@ -29,7 +30,7 @@ from workbench.dryrun.mutation import (
     without,
 )
 from workbench.dryrun.report import Report
-from workbench.dryrun.world import StepFailed, World
+from workbench.dryrun.world import Refusal, StepFailed, World
 from workbench.errors import DryRunFailed
 from workbench.review.closure import Missing
 
@@ -77,6 +78,35 @@ def test_a_call_that_no_other_grant_allows_needs_the_one_that_does() -> None:
     assert sole(READS, [], [Decision("Role", "dynamodb:GetItem", TABLE, False)]) is None, "it was refused"
     assert sole(READS, [], [Decision("Role", "dynamodb:PutItem", TABLE, True)]) is None
     assert sole(READS, [], []) is None
+
+
+@fast
+def test_a_call_whose_refusal_a_scenario_announces_would_turn_no_play_red_and_proves_nothing() -> None:
+    call = Decision("Role", "dynamodb:GetItem", TABLE, True)
+    assert sole(READS, [], [call], [Refusal("dynamodb:GetItem", TABLE)]) is None
+    assert sole(READS, [], [call], [Refusal("dynamodb:PutItem", TABLE)]) == call
+    unannounced = Decision("Role", "dynamodb:GetItem", TABLE + "/index/by_owner", True)
+    wide = Grant("Role", "dynamodb:GetItem", ("*",))
+    assert sole(wide, [], [call, unannounced], [Refusal("dynamodb:GetItem", TABLE)]) == unannounced
+
+
+@fast
+@pytest.mark.parametrize(
+    ("role", "statement", "known"),
+    [
+        ({}, {"Action": "a:Get", "Resource": "x"}, True),
+        ({"ManagedPolicyArns": ["arn:aws:iam::aws:policy/ReadOnlyAccess"]}, {"Action": "a:Get"}, False),
+        ({}, {"NotAction": "a:Put", "Resource": "x"}, False),
+        ({}, {"Action": "a:Get", "NotResource": "x"}, False),
+    ],
+    ids=["all named", "a policy of AWS's own", "all but some actions", "all but some resources"],
+)
+def test_the_log_is_read_only_where_all_that_a_role_may_do_is_named(
+    role: dict[str, Any], statement: dict[str, Any], known: bool
+) -> None:
+    """Where it is not, something else may let the call through, and the grant has to be taken away."""
+    document = json.dumps({"Statement": [{"Effect": "Allow", **statement}]})
+    assert all_is_named(role, [document]) is known
 
 
 # What is said of grants that no play used, and of those whose removal changed nothing.
@@ -131,6 +161,34 @@ def test_a_grant_says_through_which_service_it_is() -> None:
     assert [each.via for each in found] == ["dynamodb", "", "", ""]
     used = Decision("Role", "dynamodb:GetItem", TABLE, True)
     assert grants.unused(found, [used]) == found[1:]
+
+
+@fast
+def test_that_a_role_may_be_passed_is_explained_where_it_was_passed_to_that_service_and_nowhere_else() -> (
+    None
+):
+    """Who may pass a role may act as it: a grant of that is never excused for its name alone."""
+    passing = {
+        "Effect": "Allow",
+        "Action": "iam:PassRole",
+        "Resource": "arn:aws:iam::000000000000:role/sends",
+    }
+    to_schedules = {"Condition": {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}}
+    bounded, unbounded = (
+        grants.grants_of({("Role", "p"): json.dumps({"Statement": [each]})})[0]
+        for each in ({**passing, **to_schedules}, passing)
+    )
+    made, sent = (
+        Decision("Role", action, "*", True) for action in ("scheduler:CreateSchedule", "sqs:SendMessage")
+    )
+    verdict = unplayed("Role", bounded, [], [made])
+    assert (verdict.kind, verdict.why) == (
+        "explained",
+        "the role is passed to scheduler; this AWS does not ask whether it may be",
+    )
+    assert unplayed("Role", bounded, [], [sent]).kind == "unused"
+    assert unplayed("Role", unbounded, [], [made]).kind == "unused"
+    assert grants.unused([bounded, unbounded], [made]) == [unbounded]
 
 
 @fast
@@ -246,6 +304,25 @@ def test_a_grant_that_is_not_needed_is_found(
         ("sqs:SendMessage", "killed"),
     ]
     assert proof.report.left_behind == []
+
+
+def test_what_the_log_cannot_tell_is_replayed_though_no_replay_was_asked_for(
+    synthesized: Synthesized, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two grants that allow the same call the log shows neither to be needed; without either all is green."""
+    broken = changed(synthesized(NAME, 1_000, "sandbox"), tmp_path, _grant_too_much)
+    monkeypatch.setattr(mutation, "assembly_for", lambda *_: broken)
+    monkeypatch.setattr(scenario, "play", _short_story)
+    proof = prove(catalogue.find(NAME), role="RedirectRole*", replays=0)
+    found = sorted((each.action, each.kind) for each in proof.verdicts if each.kind != "explained")
+    assert found == [
+        ("dynamodb:GetItem", "survivor"),
+        ("dynamodb:GetItem", "survivor"),
+        ("dynamodb:Scan", "unused"),
+        ("sqs:SendMessage", "sole"),
+    ]
+    [sends] = [each for each in proof.verdicts if each.kind == "sole"]
+    assert sends.why.startswith("sqs:SendMessage on arn:aws:sqs:")
 
 
 def test_a_scenario_that_turns_red_by_itself_kills_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

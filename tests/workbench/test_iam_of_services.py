@@ -15,7 +15,7 @@ from tests.offline import ACCOUNT, client_with, create_role, eventually, session
 from tests.templates import Statement, allow, policy
 from workbench.assembly import DEFAULT_REGION
 from workbench.dryrun.emulator import Emulator
-from workbench.dryrun.grants import Grant
+from workbench.dryrun.grants import Decision, Grant
 from workbench.dryrun.http import Http
 from workbench.dryrun.mutation import unplayed
 
@@ -186,8 +186,10 @@ def test_what_a_rule_sends_is_in_no_roles_name(emulator: Emulator) -> None:
 
 @pytest.mark.fast
 def test_that_a_role_may_be_passed_to_a_schedule_is_explained() -> None:
-    verdict = unplayed("Role", Grant("Role", "iam:PassRole", ("*",)), [])
-    assert (verdict.kind, verdict.is_finding) == ("explained", False)
+    made = Decision("Role", "scheduler:CreateSchedule", "*", True)
+    passing = Grant("Role", "iam:PassRole", ("*",), via="scheduler")
+    assert unplayed("Role", passing, [], [made]).kind == "explained"
+    assert unplayed("Role", passing, [], []).kind == "unused"
 
 
 # Objects that are not there.

@@ -26,17 +26,8 @@ from botocore.credentials import Credentials
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic  # type: ignore[attr-defined]
 
-from tests.offline import (
-    create_role,
-    create_stack,
-    delete_stack,
-    eventually,
-    is_alive,
-    is_open,
-    session_keys,
-    update_stack,
-)
-from tests.templates import allow
+from tests.kafka_cluster import cluster_resources, session_of_a_role
+from tests.offline import create_stack, delete_stack, eventually, is_alive, is_open, update_stack
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator
 from workbench.offline.engines.kafka import Kafka
@@ -48,18 +39,6 @@ STACK = "streams"
 WITHIN = 15.0  # seconds
 TEMPLATE = {
     "Resources": {
-        "Network": {"Type": "AWS::EC2::VPC", "Properties": {"CidrBlock": "10.0.0.0/16"}},
-        **{
-            f"Subnet{zone.upper()}": {
-                "Type": "AWS::EC2::Subnet",
-                "Properties": {
-                    "VpcId": {"Ref": "Network"},
-                    "CidrBlock": f"10.0.{number}.0/24",
-                    "AvailabilityZone": f"us-east-1{zone}",
-                },
-            }
-            for number, zone in enumerate("abc")
-        },
         "Settings": {
             "Type": "AWS::MSK::Configuration",
             "Properties": {
@@ -67,37 +46,21 @@ TEMPLATE = {
                 "ServerProperties": "auto.create.topics.enable=true\nnum.partitions=2",
             },
         },
-        "Cluster": {
-            "Type": "AWS::MSK::Cluster",
-            "Properties": {
-                "ClusterName": "orders",
-                "KafkaVersion": "3.9.x",
-                "NumberOfBrokerNodes": 3,
-                "BrokerNodeGroupInfo": {
-                    "InstanceType": "kafka.m7g.large",
-                    "ClientSubnets": [{"Ref": f"Subnet{zone}"} for zone in "ABC"],
-                },
-                "ClientAuthentication": {
-                    "Sasl": {"Iam": {"Enabled": True}, "Scram": {"Enabled": True}},
-                    "Unauthenticated": {"Enabled": True},
-                },
-                "EncryptionInfo": {"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}},
-                "ConfigurationInfo": {
-                    "Arn": {"Ref": "Settings"},
-                    "Revision": {"Fn::GetAtt": ["Settings", "LatestRevision.Revision"]},
-                },
-                "Tags": {"team": "streams"},
+        **cluster_resources(
+            "orders",
+            "abc",
+            {"placed": 3},
+            ClientAuthentication={
+                "Sasl": {"Iam": {"Enabled": True}, "Scram": {"Enabled": True}},
+                "Unauthenticated": {"Enabled": True},
             },
-        },
-        "Topic": {
-            "Type": "AWS::MSK::Topic",
-            "Properties": {
-                "ClusterArn": {"Ref": "Cluster"},
-                "TopicName": "placed",
-                "PartitionCount": 3,
-                "ReplicationFactor": 3,
+            EncryptionInfo={"EncryptionInTransit": {"ClientBroker": "TLS_PLAINTEXT"}},
+            ConfigurationInfo={
+                "Arn": {"Ref": "Settings"},
+                "Revision": {"Fn::GetAtt": ["Settings", "LatestRevision.Revision"]},
             },
-        },
+            Tags={"team": "streams"},
+        ),
         "Password": {
             "Type": "AWS::SecretsManager::Secret",
             "Properties": {
@@ -252,7 +215,7 @@ def test_a_topic_is_made_on_first_use_only_where_the_configuration_says_so(
     produce(plain, "made-on-use", wave("any", 1))
     topics = {name: each["topics"] for name, each in control.call("kafka/list").items()}
     assert len(topics["orders"]["made-on-use"]) == 2
-    keys = session_of_a_role(emulator, "writes-anywhere", ALL_OF_A_PRODUCER, arns["Serverless"])
+    keys = session_of_a_role(emulator.endpoint, "writes-anywhere", ALL_OF_A_PRODUCER, arns["Serverless"])
     settings = signed(emulator, emulator_brokers(emulator, arns["Serverless"]), keys)
     (error,) = produce({**settings, "topic.metadata.propagation.max.ms": 500}, "not-made", wave("any", 1))
     assert error is not None
@@ -518,13 +481,6 @@ def emulator_brokers(emulator: Emulator, arn: str) -> str:
     return str(answer["BootstrapBrokerStringSaslIam"])
 
 
-def session_of_a_role(emulator: Emulator, name: str, actions: tuple[str, ...], cluster: str) -> Credentials:
-    """The keys of a session of a new role that may do `actions` on a cluster, its topics and its groups."""
-    resources = [cluster, *(cluster.replace(":cluster/", f":{kind}/") + "/*" for kind in ("topic", "group"))]
-    granted = [allow([f"kafka-cluster:{each}" for each in actions], Resource=resources)] if actions else []
-    return session_keys(emulator.endpoint, create_role(emulator.endpoint, name, *granted))
-
-
 def signed(emulator: Emulator, brokers: str, keys: Credentials) -> dict[str, Any]:
     """What a client sets to log in with IAM, its token made as the AWS MSK IAM signers make theirs."""
 
@@ -565,10 +521,10 @@ def test_a_role_that_may_writes_and_one_that_may_reads_with_the_token_of_the_msk
 ) -> None:
     way_in = brokers["BootstrapBrokerStringSaslIam"]
     writer = signed(
-        emulator, way_in, session_of_a_role(emulator, "writer", ALL_OF_A_PRODUCER, arns["Cluster"])
+        emulator, way_in, session_of_a_role(emulator.endpoint, "writer", ALL_OF_A_PRODUCER, arns["Cluster"])
     )
     reader = signed(
-        emulator, way_in, session_of_a_role(emulator, "reader", ALL_OF_A_CONSUMER, arns["Cluster"])
+        emulator, way_in, session_of_a_role(emulator.endpoint, "reader", ALL_OF_A_CONSUMER, arns["Cluster"])
     )
     control.call("kafka/create_topic", name="orders", topic="signed", partitions=1)
     assert produce(writer, "signed", wave("signed")) == [None] * 12
@@ -591,7 +547,7 @@ def test_a_role_without_connect_is_kept_out_and_so_is_a_forged_token(
     emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     way_in = brokers["BootstrapBrokerStringSaslIam"]
-    stranger = session_of_a_role(emulator, "stranger", (), arns["Cluster"])
+    stranger = session_of_a_role(emulator.endpoint, "stranger", (), arns["Cluster"])
     assert "is not allowed kafka-cluster:Connect" in refusal(signed(emulator, way_in, stranger))
     forged = Credentials(stranger.access_key, "made up", stranger.token)
     assert "signature does not match" in refusal(signed(emulator, way_in, forged))
@@ -603,7 +559,7 @@ def test_the_mechanism_of_the_java_and_go_libraries_lets_in_the_same_roles(
     emulator: Emulator, arns: dict[str, str], brokers: dict[str, str]
 ) -> None:
     first = brokers["BootstrapBrokerStringSaslIam"].split(",")[0]
-    keys = session_of_a_role(emulator, "in-java", ("Connect",), arns["Cluster"])
+    keys = session_of_a_role(emulator.endpoint, "in-java", ("Connect",), arns["Cluster"])
     request = AWSRequest("GET", f"https://{first}/?Action=kafka-cluster%3AConnect")
     SigV4QueryAuth(keys, "kafka-cluster", "us-east-1", expires=900).add_auth(request)
     signed_query = parse_qsl(urlsplit(str(request.url)).query)
@@ -638,7 +594,7 @@ def test_a_role_may_not_do_what_it_was_not_granted(
 ) -> None:
     way_in = brokers["BootstrapBrokerStringSaslIam"]
     looks = session_of_a_role(
-        emulator, "looks", ("Connect", "DescribeTopic", "DescribeGroup"), arns["Cluster"]
+        emulator.endpoint, "looks", ("Connect", "DescribeTopic", "DescribeGroup"), arns["Cluster"]
     )
     settings = signed(emulator, way_in, looks)
     (error,) = produce(settings, "placed", wave("any", 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -25,7 +26,7 @@ from workbench.dryrun.control import CommandRefused, Control
 from workbench.dryrun.emulator import Emulator
 from workbench.dryrun.http import Http, Response
 from workbench.offline import images
-from workbench.offline.engines import free_port, kubernetes_ingress, program
+from workbench.offline.engines import free_port, kubernetes_ingress, kubernetes_pods, program
 from workbench.offline.engines.kubernetes_nodes import Node
 from workbench.offline.engines.kubernetes_objects import Objects
 from workbench.offline.engines.kubernetes_pods import Pod, pre_stop_seconds
@@ -405,6 +406,48 @@ def test_a_failing_liveness_probe_restarts_the_container(
         "a restart by the liveness probe",
     )
     eventually(lambda: all(pod["ready"] for pod in _pods(control, stack, "shop")), "ready pods")
+
+
+def test_a_program_that_starts_slowly_is_not_killed_for_it(
+    admin: Kubernetes, control: Control, stack: dict[str, str]
+) -> None:
+    slow = _deployment("slow", stack["Image"], replicas=1)
+    slow["spec"]["template"]["spec"]["containers"][0]["env"].append({"name": "STARTS_AFTER", "value": "2"})
+    for manifest in (*_web("slow", stack["Image"])[:-1], slow):
+        admin.apply(manifest)
+    eventually(lambda: _ready(admin, "slow") == 1, "a ready pod")
+    assert [pod["restarts"] for pod in _pods(control, stack, "slow")] == [0]
+    admin.delete(_namespace("slow"))
+
+
+def test_a_program_that_never_begins_is_killed_in_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stopped = threading.Event()
+    monkeypatch.setattr(kubernetes_pods, "STARTS_WITHIN", 0.3)
+    monkeypatch.setattr(program, "surroundings", lambda: SimpleNamespace(folder=tmp_path))
+    monkeypatch.setattr(program.Program, "launch", lambda self: self)
+    monkeypatch.setattr(program.Program, "running", property(lambda _: not stopped.is_set()))
+    monkeypatch.setattr(program.Program, "stop", lambda _: stopped.set())
+    monkeypatch.setattr(images, "program_of", lambda _: images.Image(tmp_path, ("true",), ()))
+    probe = {"httpGet": {"path": "/", "port": 8080}, "periodSeconds": 1, "failureThreshold": 2}
+    spec = {"containers": [{"image": "web", "livenessProbe": probe}]}
+    node = Node("ip-10-255-0-250", "10.255.0.250", "us-east-1a", "10.255.0.0/24", ())
+    pod = Pod(
+        {"metadata": {"namespace": "shop", "name": "never"}, "spec": spec},
+        node,
+        Objects(VERSION),
+        None,
+        lambda: None,
+    )
+    assert pod._start()
+    try:
+        began = time.monotonic()
+        pod._serve()
+        assert stopped.is_set()
+        assert 0.3 <= time.monotonic() - began < 10
+    finally:
+        pod._close()
 
 
 def test_a_rolling_change_never_leaves_nobody_ready(

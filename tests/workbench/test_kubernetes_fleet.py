@@ -310,6 +310,16 @@ def test_a_client_that_goes_and_one_that_breaks_off_leave_nothing_open(
     world.eventually(alone)
 
 
+@pytest.mark.parametrize(("how", "code"), [("close", 1000), ("drop", 1006)])
+def test_a_program_is_told_how_its_client_ended(
+    world: World, fleet: dict[str, str], emulator: Emulator, how: str, code: int
+) -> None:
+    client = world.socket(f"{fleet['Url']}/{how}")
+    log = emulator.folder / "programs" / f"{_ask(client, 'who')['pod_name']}.log"
+    getattr(client, how)()
+    eventually(lambda: f"/{how} ended with {code}" in log.read_text(), f"the code {code}")
+
+
 def test_a_distribution_reaches_it_by_http_and_by_websocket_and_shows_its_secret(
     world: World, fleet: dict[str, str], emulator: Emulator
 ) -> None:

@@ -199,6 +199,18 @@ def test_a_connection_that_is_made_where_nobody_is_healthy_goes_on(balanced: Bal
         assert _says_again(connection, b"open to all")
 
 
+@pytest.mark.fast
+def test_a_target_of_which_nothing_is_known_yet_is_no_healthy_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    from workbench.offline.parts import load_balancers
+
+    known = {("group", "10.0.0.2"): load_balancers.Health(state="healthy")}
+    monkeypatch.setattr(load_balancers, "_follow", lambda _: None)  # it has just come, or drained
+    monkeypatch.setattr(load_balancers, "_healths", known)
+    group, targets = {"TargetGroupArn": "group"}, [{"Id": "10.0.0.1"}, {"Id": "10.0.0.2"}]
+    assert [load_balancers.next_target(group, targets)["Id"] for _ in range(3)] == ["10.0.0.2"] * 3
+    assert load_balancers.next_target(group, targets[:1])["Id"] == "10.0.0.1"
+
+
 def test_an_application_load_balancer_has_no_port_of_its_own(emulator: Emulator, control: Control) -> None:
     api = emulator.endpoint.client("elbv2")
     made = api.create_load_balancer(Name="other", Type="application")["LoadBalancers"][0]

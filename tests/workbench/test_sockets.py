@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +23,7 @@ from tests.workbench.socket_stack import STAGE, template_of
 from workbench.dryrun.control import Control
 from workbench.dryrun.emulator import Emulator, Endpoint
 from workbench.dryrun.http import Http
-from workbench.dryrun.sockets import LARGEST_FRAME, Socket, SocketClosed, SocketRefused
+from workbench.dryrun.sockets import LARGEST_FRAME, Socket, SocketClosed, SocketRefused, Sockets
 from workbench.dryrun.world import World
 from workbench.offline.engines.program import RUN_FIRST
 
@@ -387,6 +389,22 @@ def test_what_was_presigned_at_the_endpoint_is_fetched_from_there(emulator: Emul
         answer = http.request(method, url, body=b"content" if method == "PUT" else None)
         assert answer.status == 200
     assert answer.body == b"content"
+
+
+@pytest.mark.fast
+@pytest.mark.parametrize("said", [b"", b"nonsense\r\n\r\n"])
+def test_who_answers_no_handshake_is_not_there(said: bytes) -> None:
+    def answer() -> None:
+        with server.accept()[0] as caller:
+            caller.recv(10_000)
+            caller.sendall(said)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        answering = threading.Thread(target=answer)
+        answering.start()
+        with pytest.raises(OSError, match="no handshake"):
+            Sockets().open(f"ws://127.0.0.1:{server.getsockname()[1]}/")
+        answering.join()
 
 
 def test_what_a_scenario_leaves_open_ends_with_its_http_client(world: World, emulator: Emulator) -> None:

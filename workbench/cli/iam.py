@@ -92,7 +92,7 @@ def _told(verdict: Verdict) -> str:
     words = VERDICTS[verdict.kind]
     if verdict.kind == "killed":
         words += f" by “{verdict.why}”"
-    elif verdict.kind == "explained":
+    elif verdict.kind in ("explained", "sole"):
         words += f": {verdict.why}"
     elif verdict.is_finding:
         words += f", on {', '.join(verdict.resources)}"

@@ -23,7 +23,6 @@ BY_AWS_ITSELF = {
     "xray:GetSamplingTargets": "Lambda sends the traces",
     "sqs:ChangeMessageVisibility": "the event source mapping polls",
     "sqs:GetQueueUrl": "the event source mapping polls",
-    "iam:PassRole": "whoever makes a schedule passes its role; this AWS does not ask",
     "logs:DescribeLogStreams": "VPC delivers flow logs",
     "ecr:GetAuthorizationToken": "the machine's Docker signs in to the registry; no image is pulled here",
     "ecr:BatchCheckLayerAvailability": "the machine's Docker pulls the image",
@@ -44,9 +43,14 @@ BY_AWS_ITSELF = {
     "ec2:DescribeVpcs": "Lambda reaches into the network",
 }
 
+PASSING = "iam:PassRole"
+NAMES_A_SERVICE = ("kms:viaservice", "iam:passedtoservice")  # keys of conditions, in lower case
+
 # Grants that no play needs offline, or that may be taken away without it turning red, and are needed all the same:
 # ("blueprint/role" as a pattern, action as a pattern) → why. `blueprint iam` names an entry that explains nothing.
 EXPLAINED: dict[tuple[str, str], str] = {
+    # That it may do no more than the API, whose grants are all proven, tests/messaging_platform/test_sweep_grants.py
+    # holds.
     ("messaging_platform/Directory/DirectorySweep/Role", "dynamodb:*"): (
         "it does what the API would have done, had that not ended in the middle; what is left over differs each time"
     ),
@@ -65,7 +69,11 @@ class Decision:
 
 @dataclass(frozen=True)
 class Grant:
-    """One action that a role may do, and on what; `via` is the service that must do it in the role's name, if any."""
+    """One action that a role may do, and on what.
+
+    `via` is the service that a condition names: the one that must use a key in the role's name, or that a role may be
+    passed to; empty where there is none.
+    """
 
     role: str  # logical id
     action: str
@@ -143,9 +151,10 @@ def unused(grants: Iterable[Grant], decisions: Iterable[Decision]) -> list[Grant
 def by_aws_itself(grant: Grant, decisions: Iterable[Decision]) -> str:
     """Why a grant is needed though no call of the role shows it; empty where nothing says that it is.
 
-    Of a key that a service may use in the role's name (`kms:ViaService`), the offline AWS does not ask: the grant
-    counts as used where the role was let do something with that service, and only there. That whoever uses what is
-    encrypted may use its key as well, the template shows (`review/closure.py`).
+    Of a key that a service may use in the role's name (`kms:ViaService`), and of a role that may be passed to a
+    service (`iam:PassedToService`), the offline AWS does not ask: the grant counts as used where the role was let do
+    something with that service, and only there. That whoever uses what is encrypted may use its key as well, the
+    template shows (`review/closure.py`).
     """
     if not grant.via:
         return BY_AWS_ITSELF.get(grant.action, "")
@@ -154,6 +163,8 @@ def by_aws_itself(grant: Grant, decisions: Iterable[Decision]) -> str:
         for each in decisions
     ):
         return ""
+    if grant.action == PASSING:
+        return f"the role is passed to {grant.via}; this AWS does not ask whether it may be"
     return f"{grant.via} asks for the key in the role's name; this AWS does not"
 
 
@@ -170,7 +181,7 @@ def _via(statement: Mapping[str, Any]) -> str:
     """The service that a statement's condition names: `dynamodb` of `dynamodb.us-east-1.amazonaws.com`."""
     for operator, asked in (statement.get("Condition") or {}).items():
         for key, values in asked.items():
-            if key.lower() == "kms:viaservice" and operator in ("StringEquals", "StringLike"):
+            if key.lower() in NAMES_A_SERVICE and operator in ("StringEquals", "StringLike"):
                 return _listed(values)[0].split(".")[0]
     return ""
 

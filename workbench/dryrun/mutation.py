@@ -14,7 +14,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
@@ -32,10 +32,11 @@ from workbench.dryrun.http import Http
 from workbench.dryrun.pipeline import Options, Run, standing
 from workbench.dryrun.report import Report
 from workbench.dryrun.synthesis import assembly_for
-from workbench.dryrun.world import StepFailed, World, explain
+from workbench.dryrun.world import Refusal, StepFailed, World, explain
 from workbench.errors import DryRunFailed, Misuse
 from workbench.review.closure import Missing, missing
 
+Calls = list[list[Decision]]  # by the number of the stack whose roles made them
 Kind = Literal["killed", "sole", "deployment", "explained", "unused", "survivor"]
 
 REFUSED_WITHIN = 1.0  # seconds after a green play in which what it set off may still be refused
@@ -46,7 +47,7 @@ class Verdict:
     """What became of one grant, and why.
 
     killed: without it the play turns red, in the step that `why` names; sole: the play made a call, named by `why`,
-    that no other grant of its role allows, so that without it the call is refused, which turns any play red;
+    that no other grant of its role allows, so that without it the call is refused, and nobody announced that;
     deployment: it is used as the stacks are made or destroyed, or as a program starts, and a replay does not do that
     again; explained: `why` is the reason; unused: no call needed it; survivor: without it the play is as green as
     with it.
@@ -197,13 +198,34 @@ def used_in(grant: Grant, decisions: Sequence[Decision]) -> bool:
     return any(decision.allowed and grants.covers(grant, decision) for decision in decisions)
 
 
-def sole(grant: Grant, others: Sequence[Grant], decisions: Sequence[Decision]) -> Decision | None:
-    """An allowed call that needed `grant`, for none of the role's `others` covers it; None where there is none."""
+def sole(
+    grant: Grant,
+    others: Sequence[Grant],
+    decisions: Sequence[Decision],
+    announced: Sequence[Refusal] = (),
+) -> Decision | None:
+    """An allowed call that needed `grant`, for none of the role's `others` covers it; None where there is none.
+
+    A call whose refusal the scenario has `announced` is passed over: refused, it would turn nothing red.
+    """
+    passed_over = {(each.action, each.resource) for each in announced}
     for decision in decisions:
         needed = decision.allowed and grants.covers(grant, decision)
-        if needed and not any(grants.covers(other, decision) for other in others):
+        if not needed or (decision.action, decision.resource) in passed_over:
+            continue
+        if not any(grants.covers(other, decision) for other in others):
             return decision
     return None
+
+
+def all_is_named(role: Mapping[str, Any], policies: Iterable[str]) -> bool:
+    """Whether a role's `policies` name all that it may do, by action and resource.
+
+    They do not where a policy is attached to it that AWS keeps, or where a statement says what it does not allow.
+    """
+    statements = [each for document in policies for each in json.loads(document)["Statement"]]
+    exact = not any("NotAction" in each or "NotResource" in each for each in statements)
+    return exact and not role.get("ManagedPolicyArns")
 
 
 def _by_lot(held: Held) -> str:
@@ -236,23 +258,14 @@ class _Trial:
             with self._run.phase("play"):
                 laboratory.must_pass()
             held = [each for each in laboratory.held() if (each.stack, each.role) in meant]
-            self._read_the_log(laboratory, held, slice(began, None))
+            self._read_the_log(laboratory, held, laboratory.calls(slice(began, None)))
             # What a play set off may go on after it: the grants that were used are found anew each time.
-            while not left and (
-                used := [
-                    each
-                    for each in held
-                    if each not in self._found
-                    and used_in(laboratory.grant(each), laboratory.decisions(each, slice(began, None)))
-                ]
-            ):
+            while not left and (used := self._used(laboratory, held, laboratory.calls(slice(began, None)))):
                 left = self._work_off(laboratory, used)
             ended = laboratory.written()
-        outside = [
-            laboratory.decisions(each, slice(0, began)) + laboratory.decisions(each, slice(ended, None))
-            for each in held
-        ]
-        played = [laboratory.decisions(each, slice(began, ended)) for each in held]
+        before, played, after = (
+            laboratory.calls(part) for part in (slice(0, began), slice(began, ended), slice(ended, None))
+        )
         while left or self._unproven:
             with self._deployed() as another:
                 if self._unproven:
@@ -264,25 +277,36 @@ class _Trial:
             or unplayed(
                 laboratory.name_of(each),
                 laboratory.grant(each),
-                *calls,
+                before[each.stack] + after[each.stack],
+                played[each.stack],
                 blueprint=self._run.blueprint.name,
             )
-            for each, *calls in zip(held, outside, played, strict=True)
+            for each in held
         ]
 
-    def _read_the_log(self, laboratory: _Laboratory, held: Sequence[Held], played: slice) -> None:
+    def _used(self, laboratory: _Laboratory, held: Sequence[Held], calls: Calls) -> list[Held]:
+        """The grants that some of the calls needed, and that are not judged yet."""
+        return [
+            each
+            for each in held
+            if each not in self._found and used_in(laboratory.grant(each), calls[each.stack])
+        ]
+
+    def _read_the_log(self, laboratory: _Laboratory, held: Sequence[Held], calls: Calls) -> None:
         """Judge the grants that are not to be replayed, as far as the log of the play can."""
         if self._replays is None:
             return
-        used = [each for each in held if used_in(laboratory.grant(each), laboratory.decisions(each, played))]
+        used = self._used(laboratory, held, calls)
         for subject in sorted(used, key=_by_lot)[self._replays :]:
+            if not laboratory.all_is_named(subject):
+                continue
             grant = laboratory.grant(subject)
             others = [
                 laboratory.grant(each)
                 for each in laboratory.held()
                 if each != subject and (each.stack, each.role) == (subject.stack, subject.role)
             ]
-            if call := sole(grant, others, laboratory.decisions(subject, played)):
+            if call := sole(grant, others, calls[subject.stack], laboratory.announced):
                 why = f"{call.action} on {call.resource}"
                 name = laboratory.name_of(subject)
                 self._found[subject] = Verdict(name, grant.action, grant.resources, "sole", why)
@@ -330,6 +354,7 @@ class _Laboratory:
         self, run: Run, emulator: Emulator, stacks: Sequence[Stack], deployed: Sequence[Deployed]
     ) -> None:
         self.played = False
+        self.announced: list[Refusal] = []  # by the play with every grant in place
         self._blueprint = run.blueprint.name
         self._emulator = emulator
         self._stacks = stacks
@@ -355,6 +380,14 @@ class _Laboratory:
         """The grant, with the ARNs of this deployment."""
         return self._grants[held]
 
+    def all_is_named(self, held: Held) -> bool:
+        """Whether the policies that are known here are all that the grant's role has."""
+        stack = self._stacks[held.stack]
+        by_resource = any(each.type == "AWS::IAM::ManagedPolicy" for each in stack.resources.values())
+        policies = self._policies[held.stack]
+        documents = [document for (role, _), document in policies.items() if role == held.role]
+        return not by_resource and all_is_named(stack.resources[held.role].properties, documents)
+
     def name_of(self, held: Held) -> str:
         """The role's name in reports."""
         return _name(self._stacks, held.stack, held.role)
@@ -363,15 +396,19 @@ class _Laboratory:
         """How many decisions the log has by now."""
         return len(self._emulator.decisions())
 
-    def decisions(self, held: Held, when: slice) -> list[Decision]:
-        """What the roles of the grant's stack did, in that part of the log."""
+    def calls(self, when: slice) -> Calls:
+        """What the roles of each stack did, by the stack's number, in that part of the log."""
         recorded = self._emulator.decisions()[when]
-        return grants.decisions_of(self._stacks[held.stack], self._deployed[held.stack], recorded)
+        return [
+            grants.decisions_of(stack, standing_stack, recorded)
+            for stack, standing_stack in zip(self._stacks, self._deployed, strict=True)
+        ]
 
     def must_pass(self) -> None:
         """Play with every grant in place. Raises `DryRunFailed` when that is not green."""
         log = _Log(self._emulator.iam_log)
         world, problem = self._play(lambda _: False)
+        self.announced = world.expected_refusals
         for stack, standing_stack in zip(self._stacks, self._deployed, strict=True):
             decisions = grants.decisions_of(stack, standing_stack, log.written)
             for refused in grants.unexpected_refusals(decisions, world.expected_refusals):

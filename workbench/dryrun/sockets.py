@@ -17,7 +17,7 @@ from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 from websockets.protocol import State
 from websockets.sync.client import ClientConnection, connect
 
@@ -116,7 +116,7 @@ class Sockets:
         self._lock = threading.Lock()
 
     def open(self, url: str, headers: Mapping[str, str] | None = None) -> Socket:
-        """Connect. Raises `SocketRefused`, and `OSError` when nobody is there."""
+        """Connect. Raises `SocketRefused`, and `OSError` when nobody is there, or who is there does not answer."""
         given: dict[str, Any] = {"additional_headers": dict(headers or {})}
         parts = urlsplit(url)
         if self._endpoint is not None and AWS_NAMES.search(parts.hostname or ""):
@@ -142,6 +142,8 @@ class Sockets:
             connection = waiting.__enter__()  # which is how it wants to be used; `close` is the other end
         except InvalidStatus as refused:
             raise SocketRefused(refused.response.status_code, bytes(refused.response.body or b"")) from None
+        except InvalidHandshake as problem:
+            raise ConnectionError(f"no handshake was answered at {url}: {problem}") from None
         made = Socket(connection, url)
         with self._lock:
             self._open = [each for each in self._open if not each.closed] + [made]

@@ -83,6 +83,22 @@ def record_iam_decisions() -> None:
     iam_evaluator.enforce = enforce_and_record
 
 
+def tell_concurrency_actions_apart() -> None:
+    """A function's concurrency is put, got and deleted by three actions; MiniStack asks for the first of them always.
+
+    Source: "Actions defined by AWS Lambda", Service Authorization Reference.
+    """
+    action_of = iam_actions._lambda_action
+
+    def told_apart(method: str, path: str) -> str | None:
+        found: str | None = action_of(method, path)
+        if found != "PutFunctionConcurrency":
+            return found
+        return {"DELETE": "DeleteFunctionConcurrency", "GET": "GetFunctionConcurrency"}.get(method, found)
+
+    iam_actions._lambda_action = told_apart
+
+
 def name_schedules_by_their_group() -> None:
     """A schedule's ARN has its group, which a request names in its body or its query; MiniStack takes the default's.
 
@@ -281,6 +297,7 @@ def main() -> None:
         json.dump({"provisioned": own, "stand_ins": ours}, file)
     record_iam_decisions()
     name_schedules_by_their_group()
+    tell_concurrency_actions_apart()
     answer_to_aws_names(int(os.environ["GATEWAY_PORT"]))
     fetch_token_keys_by_tls(int(os.environ["GATEWAY_PORT"]))
     send_empty_bodies()

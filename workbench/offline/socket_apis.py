@@ -41,7 +41,7 @@ from typing import Any, TypeAlias
 from urllib.parse import parse_qs
 
 from hypercorn.protocol.events import StreamClosed
-from hypercorn.protocol.ws_stream import WSStream
+from hypercorn.protocol.ws_stream import FrameTooLargeError, WSStream
 from ministack.core.concurrency import run_reentrant
 from ministack.core.responses import new_uuid, request_scope
 from ministack.services import apigateway, lambda_svc
@@ -59,6 +59,7 @@ _LIMITED = (
     "blueprint.limits"  # in a scope's extensions: frames and messages are as long as API Gateway takes them
 )
 _CLOSED = "blueprint.closed"  # in a scope's extensions: the code and reason of the close frame
+_WATCHED = "blueprint.watched"  # in a scope's extensions: that is noted, though nothing is limited
 _log = logging.getLogger(__name__)
 
 Event: TypeAlias = dict[str, Any]
@@ -80,6 +81,17 @@ def extend(disconnect_lost: DisconnectLost) -> None:
     apigateway.handle_connections_api = _manage
     stream: Any = WSStream
     stream._handle_events = _keeping_limits(stream._handle_events)
+
+
+def watch_the_end(scope: dict[str, Any]) -> None:
+    """Have it noted how the client of a WebSocket ends it; `end_of` tells, afterwards."""
+    scope["extensions"][_WATCHED] = True
+
+
+def end_of(scope: dict[str, Any]) -> tuple[int, str]:
+    """The code and the reason of the close frame that came, or should have; 1006 where there was none."""
+    code, reason = scope["extensions"].get(_CLOSED, (ABNORMAL, ""))
+    return int(code), str(reason or "")
 
 
 async def _serve(
@@ -225,8 +237,7 @@ class Connection:
                     return await self._close(1000, "Connection Closed Normally")
                 message = received.result()
                 if message["type"] == "websocket.disconnect":
-                    code, reason = self.scope["extensions"].get(_CLOSED, (ABNORMAL, ""))
-                    return int(code), str(reason or "")
+                    return end_of(self.scope)
                 if message.get("text") is None:
                     return await self._close(NOT_ACCEPTED, "Binary data is not supported")
                 self.last_active_at = time.time()
@@ -395,18 +406,17 @@ def _keeping_limits(handle: Any) -> Any:
 
     async def handle_events(stream: Any) -> None:
         extensions = stream.scope["extensions"]
-        if not extensions.get(_LIMITED):
+        if not extensions.keys() & {_LIMITED, _WATCHED}:
             await handle(stream)
             return
         for event in stream.connection.events():
             if isinstance(event, Message):
                 if _CLOSED in extensions:
                     continue  # the rest of what was too long
-                if _is_too_long(extensions, event):
+                if not _takes(stream, event):
                     extensions[_CLOSED] = (TOO_BIG, "Message too long")
                     await stream._send_wsproto_event(CloseConnection(TOO_BIG, "Message too long"))
                     continue
-                stream.buffer.extend(event)
                 if event.message_finished:
                     await stream.app_put(stream.buffer.to_message())
                     stream.buffer.clear()
@@ -419,6 +429,18 @@ def _keeping_limits(handle: Any) -> Any:
                 await stream.send(StreamClosed(stream_id=stream.stream_id))
 
     return handle_events
+
+
+def _takes(stream: Any, event: Message[Any]) -> bool:
+    """Put a part of a message with those that came before it, unless that is too long."""
+    extensions = stream.scope["extensions"]
+    if _LIMITED in extensions and _is_too_long(extensions, event):
+        return False
+    try:
+        stream.buffer.extend(event)
+    except FrameTooLargeError:
+        return False
+    return True
 
 
 def _is_too_long(extensions: dict[str, Any], event: Message[Any]) -> bool:

@@ -101,12 +101,16 @@ class Missing:
 
 @dataclass(frozen=True)
 class Statement:
-    """One statement that allows: the policy it stands in, the actions, and the resources as the template has them."""
+    """One statement that allows: the policy it stands in, the actions, and the resources as the template has them.
+
+    `via` is the service through which alone a key may be used (`kms:ViaService`), as JSON; empty where any may.
+    """
 
     policy: Resource
     actions: tuple[str, ...]
     resources: tuple[Any, ...]
     principals: tuple[str, ...] = ()
+    via: str = ""
 
 
 class Closure:
@@ -134,10 +138,15 @@ class Closure:
         return self.target(function, function.properties.get("Role"))
 
     def allowed(
-        self, role: Resource | None, action: str, target: Resource | None, part: str = ""
+        self, role: Resource | None, action: str, target: Resource | None, part: str = "", through: str = ""
     ) -> Statement | None:
-        """The statement that lets `role` do `action` on `target`; its resource names `part` where that is given."""
+        """The statement that lets `role` do `action` on `target`; its resource names `part` where that is given.
+
+        `through` is the service that does it in the role's name, where one does.
+        """
         for statement in self._of_roles.get(id(role), []):
+            if through and statement.via and f'"{through}.' not in statement.via:
+                continue
             if _covers(statement.actions, action) and self._is_on(statement, target, part):
                 return statement
         return None
@@ -358,7 +367,8 @@ def _may_use(closure: Closure, resource: Resource, key: Resource) -> Iterator[Mi
     for role, statement in closure.statements_on(resource):
         for action in statement.actions:
             for needed in _of_the_key(resource, action):
-                if closure.allowed(role, needed, key) is None:
+                service = resource.type.split("::")[1].lower()
+                if closure.allowed(role, needed, key, through=service) is None:
                     what = f"it may {action} on {resource.name}, but not {needed} on {key.name}"
                     yield Missing(role.name, what)
 
@@ -453,7 +463,17 @@ def _statements(policy: Resource, document: Any) -> Iterator[Statement]:
                 tuple(_listed(statement.get("Action"))),
                 tuple(_listed(statement.get("Resource"))),
                 tuple(str(each) for each in _listed(services)),
+                _via(statement.get("Condition")),
             )
+
+
+def _via(condition: Any) -> str:
+    """The services that a statement's condition names for a key, as JSON."""
+    for operator, asked in condition.items() if isinstance(condition, dict) else ():
+        for name, value in asked.items() if operator in ("StringEquals", "StringLike") else ():
+            if name.lower() == "kms:viaservice":
+                return json.dumps(value)
+    return ""
 
 
 def _covers(actions: Sequence[str], action: str) -> bool:

@@ -43,7 +43,7 @@ MAKES_A_GROUP = "POST /groups"
 LARGEST_GROUP_BYTES = 96 * 1024  # a thousand ids of 64 characters, and what is around them
 
 InPath = Annotated[str, Path()]
-After = Annotated[str, Query(max_length=64, description="`next` of the page before.")]
+After = Annotated[str, Query(pattern="^[0-9A-Za-z-]{0,64}$", description="`next` of the page before.")]
 Limit = Annotated[int, Query(ge=1, le=PAGE)]
 
 

@@ -195,8 +195,10 @@ class Projection:
         wishes = self._receipts([one, other])
         head = _head_item(chat, "direct", "", seq=0, members=2, version=1)
         members = [_member_item(chat, user, "member", 1, 1, wishes.get(user)) for user in (one, other)]
-        self._transact([self._put(self._settings.chats_table, item, IF_NEW) for item in (head, *members)])
-        self._wish_again(chat, (one, other), wishes)
+        failed = self._transact(
+            [self._put(self._settings.chats_table, item, IF_NEW) for item in (head, *members)]
+        )
+        self._wish_again(chat, (one, other), {} if failed else wishes)
 
     def _apply_group_made(self, change: Change) -> None:
         chat, what = change.of, change.what
@@ -204,7 +206,7 @@ class Projection:
         wishes: Mapping[str, Receipts] = {}
         if self._head_version(chat) < change.version:
             wishes = self._receipts(users)
-            self._put_members(
+            are_ours = self._put_members(
                 [
                     _member_item(
                         chat,
@@ -218,6 +220,8 @@ class Projection:
                 ],
                 change.version,
             )
+            if not are_ours:
+                wishes = {}
             events = [
                 self._event(change, seq, owner, {"added": named, "removed": []})
                 for seq, named in enumerate(batches(users, NAMED_AT_MOST), start=1)
@@ -232,8 +236,12 @@ class Projection:
             )
         self._wish_again(chat, users, wishes)
 
-    def _put_members(self, items: Sequence[Item], version: int) -> None:
-        """Put the items of members, but for those that are there in this version or a later one."""
+    def _put_members(self, items: Sequence[Item], version: int) -> bool:
+        """Put the items of members, but for those that are there in this version or a later one.
+
+        Whether none was.
+        """
+        are_new = True
         for batch in batches(items, IN_A_TRANSACTION):
             while batch:
                 failed = self._transact(
@@ -244,16 +252,22 @@ class Projection:
                 )
                 if not failed:
                     break
+                are_new = False
                 batch = [item for place, item in enumerate(batch) if place not in failed]
+        return are_new
 
     def _apply_members_changed(self, change: Change) -> None:
         added: Sequence[str] = change.what["added"]
         wishes = self._receipts(added) if added else {}
         try:
-            self._log.append(lambda: self._proposed(change, wishes), FINGERPRINT, int(self._clock()))
+            appended = self._log.append(
+                lambda: self._proposed(change, wishes), FINGERPRINT, int(self._clock())
+            )
+            if appended.repeated:
+                wishes = {}
             self._complete_head(change)
         except _Applied:
-            pass
+            wishes = {}
         if added:
             self._wish_again(change.of, added, wishes)
 
@@ -318,10 +332,13 @@ class Projection:
         return {"Update": update}
 
     def _wish_again(self, chat: str, users: Sequence[str], written: Mapping[str, Receipts]) -> None:
-        """Note the wishes of those who have changed their mind since their items were made."""
-        for user, receipts in self._receipts(users).items():
-            if written.get(user) != receipts:
-                self._wish(user, [chat], receipts)
+        """Note the wishes of those who have changed their mind since their items were made.
+
+        `written` is what this process has just put into them: of items that another one has made, nothing is known.
+        """
+        changed = [each for each in self._receipts(users).items() if written.get(each[0]) != each[1]]
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            list(pool.map(lambda each: self._wish_in(chat, *each), changed))
 
     def _head_version(self, chat: str) -> int:
         return _version(self._get(self._settings.chats_table, chat=chat, entry=keys.HEAD))

@@ -344,7 +344,8 @@ class Store:
         with self._database.transaction() as session:
             rows = session.run(
                 "UPDATE outbox SET attempts = attempts + 1, due_at = now() + make_interval(secs =>"
-                " least(:longest, :lease * power(2, attempts)))"
+                # Of too large a power there is none: PostgreSQL raises, and nobody's change would be applied.
+                " least(:longest, :lease * power(2, least(attempts, 20))))"
                 " WHERE (aggregate, version) IN ("
                 "  SELECT aggregate, version FROM outbox AS due WHERE due_at <= now() AND NOT EXISTS ("
                 "   SELECT 1 FROM outbox AS before"

@@ -53,7 +53,7 @@ def begin(wanted: NewMedia) -> Begun:
 @app.get("/media/<media>/parts", summary="See which parts are missing", operation_id="listParts")
 def parts(
     media: Annotated[str, Path()],
-    after: Annotated[int, Query(ge=0, description="`next` of the page before.")] = 0,
+    after: Annotated[int, Query(ge=0, le=logic.MOST_PARTS, description="`next` of the page before.")] = 0,
     limit: Annotated[int, Query(ge=1, le=logic.PARTS_A_PAGE)] = logic.PARTS_A_PAGE,
 ) -> Parts:
     """What S3 has of an upload of the caller's, and where to put the rest."""

@@ -121,7 +121,8 @@ def part_size(size: int, number: int) -> int:
 def start(wish: Wish, owner: str, now_ms: int, new_id: Callable[[], str], store: MediaStore) -> Media:
     """Begin an upload into a chat; the id of its media is `new_id`'s.
 
-    Raises `Refused` (size, type, sha256), and `NotFound` for a chat that the owner may not write to.
+    Raises `Refused` (size, type, sha256), and `NotFound` for a chat that the owner is not in. A block is heeded when
+    it is to be sent.
     """
     _check(wish)
     membership = store.membership(wish.chat, owner) if keys.CHAT_ID.fullmatch(wish.chat) else None

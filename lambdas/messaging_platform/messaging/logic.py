@@ -44,6 +44,8 @@ EDIT_WITHIN_MS = 15 * 60_000
 DELETE_WITHIN_MS = 48 * 3_600_000
 ADDING = ("send", "edit", "delete")
 ACTIONS = (*ADDING, "ack", "read", "sync")
+# What says something in the user's name, or shows a device what is its own. Marks do neither, and are most frames.
+OF_DEVICES = (*ADDING, "sync")
 
 
 class Store(Protocol):
@@ -51,10 +53,10 @@ class Store(Protocol):
 
     def take_turn(self, user: str, now_s: int) -> None: ...
     def add(self, draft: Draft, fingerprint: str, now_s: int, decide: Any, user: str) -> Appended: ...
-    def sent(self, chat: str, user: str, client_id: str, fingerprint: str) -> Appended | None: ...
+    def sent(self, chat: str, user: str, client_id: str, fingerprint: str, now_s: int) -> Appended | None: ...
     def head(self, chat: str) -> Head | None: ...
     def member(self, chat: str, user: str) -> Member | None: ...
-    def has_device(self, user: str, device: str) -> bool: ...
+    def still_has_device(self, user: str, device: str) -> bool: ...
     def move(self, chat: str, user: str, cursors: Sequence[str], seq: int) -> Member | None: ...
     def forget(self, user: str, device: str, chat: str, seq: int) -> None: ...
     def entries(self, user: str, device: str, after: str | None, limit: int) -> list[tuple[str, str]]: ...
@@ -83,11 +85,17 @@ class Standing:
 
 
 def answer(caller: Caller, text: str | bytes | None, now_ms: int, store: Store) -> Reply:
-    """The reply to a frame as it came over a socket, of whatever shape."""
+    """The reply to a frame as it came over a socket, of whatever shape.
+
+    A socket outlives its device's registration: that is looked at here, as HTTP does for each request.
+    """
+    frame: Frame = {}
     try:
         frame = frames.read_frame(text)
-    except Malformed as error:
-        return refusal({}, error)
+        if frames.action_of(frame) in OF_DEVICES and not store.still_has_device(caller.user, caller.device):
+            raise NotFound("you have no such device")
+    except DomainError as error:
+        return refusal(frame, error)
     return act(caller, frame, now_ms, store)
 
 
@@ -130,7 +138,7 @@ def _add(caller: Caller, draft: Draft, now_ms: int, store: Store) -> Reply:
         )
     except (NotFound, Refused, Conflict, TooMany):
         # What was done is answered as done, also to who could not do it any more.
-        before = store.sent(draft.chat, caller.user, draft.id, mark)
+        before = store.sent(draft.chat, caller.user, draft.id, mark, now_s)
         if before is None:
             raise
         appended = before

@@ -3,8 +3,9 @@
 The stream is the outbox: an event that was stored is in it, whatever became of the process that stored it. What is
 sent is acknowledged before the stream goes on; when Kafka does not answer, the batch is given back from the first
 record on that was not, and comes again: an event may be written twice, and none is passed over. Records of one chat
-are in one shard and have one key, so that they stay in their order. What is no record that this program knows is
-parked, and passed over once it is.
+have one key, and stay in the order in which they were sent. That is the chat's own, but for what comes again, and
+where DynamoDB has divided a chat between shards: it promises the order of an item's changes alone. Devices put it
+right, by `seq`. What is no record that this program knows is parked, and passed over once it is.
 """
 
 from __future__ import annotations

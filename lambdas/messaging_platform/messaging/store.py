@@ -71,6 +71,13 @@ APPEND_WITHIN_S = 8.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.02, 0.4
 
 BATCH_ATTEMPTS = 6
+# An acknowledgement is answered in time, also where it frees thousands of entries: some of them then, some later.
+FORGET_WITHIN_S = 5.0
+
+# How long a device that was there is taken to be there, and of how many that is remembered: twice as many as a
+# gateway has connections.
+DEVICE_KNOWN_S = 60.0
+MOST_KNOWN = 20_000
 
 _client = bounded_client  # a name of this module's, around which its tests put a cache
 
@@ -152,17 +159,19 @@ class Log:
             event = proposal.event
             if not failed:
                 return Appended(event.seq, event.at)
-            if 2 in failed and (before := self.sent(event.chat, event.sender, event.id, fingerprint)):
-                return before
+            if 2 in failed:
+                before = self.sent(event.chat, event.sender, event.id, fingerprint, now_s)
+                if before is not None:
+                    return before
         raise Unavailable("too many write to this chat at once; try again")
 
-    def sent(self, chat: str, user: str, client_id: str, fingerprint: str) -> Appended | None:
-        """What came of an earlier request with this id; None where there was none.
+    def sent(self, chat: str, user: str, client_id: str, fingerprint: str, now_s: int) -> Appended | None:
+        """What came of an earlier request with this id; None where there was none for `SENT_LIFETIME_S`.
 
         Raises `Refused` when that one asked for something else.
         """
         item = self._get(self._log_tables.sent_table, {"key": keys.sent(chat, user, client_id)})
-        if item is None:
+        if item is None or int(item["expires_at"]["N"]) <= now_s:
             return None
         if item["fingerprint"]["S"] != fingerprint:
             raise Refused("this id was used before, for something else")
@@ -228,6 +237,7 @@ class Messages(Log):
         super().__init__(tables, client, sleep, clock)
         self._tables = tables
         self._people = People(tables.people_table, lambda: self._dynamodb)
+        self._known: dict[str, float] = {}  # devices that are there, and until when that is taken for true
 
     # What decides
 
@@ -260,6 +270,22 @@ class Messages(Log):
     def has_device(self, user: str, device: str) -> bool:
         """Whether a user has a device of this id."""
         return self._people.device(user, device) is not None
+
+    def still_has_device(self, user: str, device: str) -> bool:
+        """Whether a user has a device of this id, or had it within the last `DEVICE_KNOWN_S`.
+
+        A socket may ask with every frame: that is at most one read a minute, and at half the price.
+        """
+        now, name = self._clock(), keys.inbox(user, device)
+        if name in self._known and now < self._known[name]:
+            return True
+        # What is not read consistently may lack a device that has just been registered.
+        if self._people.device(user, device, consistent=False) is None and not self.has_device(user, device):
+            return False
+        if len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+        self._known[name] = now + DEVICE_KNOWN_S
+        return True
 
     def take_turn(self, user: str, now_s: int) -> None:
         """Count one of the events that a user may add in a minute. Raises `TooMany` when that is used up."""
@@ -410,7 +436,11 @@ class Messages(Log):
         return _member(item) if item else None
 
     def forget(self, user: str, device: str, chat: str, seq: int) -> None:
-        """Take what a device has got of a chat, up to `seq`, out of its inbox. Raises `Unavailable` if some stays."""
+        """Take what a device has got of a chat, up to `seq`, out of its inbox. Raises `Unavailable` if it is busy.
+
+        What is not out after `FORGET_WITHIN_S` goes with the device's next acknowledgement.
+        """
+        until = self._clock() + FORGET_WITHIN_S
         values = {
             ":device": {"S": keys.inbox(user, device)},
             ":first": {"S": keys.inbox_entry(chat, 0)},
@@ -426,6 +456,8 @@ class Messages(Log):
         )
         for batch in batches(found, WRITTEN_AT_ONCE):
             self._delete(self._tables.inboxes_table, batch)
+            if self._clock() > until:
+                break
 
     def _delete(self, table: str, batch: Sequence[Item]) -> None:
         left: list[Any] = [{"DeleteRequest": {"Key": each}} for each in batch]

@@ -148,8 +148,8 @@ def attributes(message: Message, platform: str) -> Mapping[str, str]:
 def handle(message: Message, now_ms: int, store: Store) -> Outcome:
     """What became of a message. Raises `Busy`, and what the store or the channel raises: then it is to come again."""
     standing = store.standing(message)
-    if message.deferred and not standing.is_waiting:
-        # It stands for all that came to this chat in the quiet hours.
+    if message.deferred and (not standing.is_waiting or (standing.read or 0) >= message.seq):
+        # It stands for all that came to this chat in the quiet hours; this one the device has, or its user has read.
         message, standing = _latest(message, standing, store)
     decided = decide(message, standing, now_ms)
     if isinstance(decided, int):

@@ -4,6 +4,7 @@
     alive                    sorted set of "<user>#<device>", by expiry             by a script alone
     online:<user>            sorted set of the user's devices, by expiry            by a script alone
     sockets:<user>           hash of the user's devices: the connections noted      by a script alone
+    left                     sorted set of devices that went, by when to look       once `settled`
     seen:<user>              when the user was last here                            after `SEEN_S`
     watch:<user>             sorted set of watchers "<user>#<device>", by expiry    with its last watcher
     may:<user>#<device>      hash of users: "1" if the device may see them          after `DECIDED_S`
@@ -11,12 +12,15 @@
 
 All times are epoch milliseconds of the server's own clock, which scripts ask themselves. Functions and pods each
 have a clock of their own: of two, one would expire what the other has just heard of. (A replica that takes over has
-its own again; a device may then expire a moment early or late.) `alive` and `online` have no expiry of their own:
-with one, ElastiCache's default `volatile-lru` could evict them, and nobody would be told.
+its own again; a device may then expire a moment early or late.) `alive`, `online` and `left` have no expiry of their
+own: with one, ElastiCache's default `volatile-lru` could evict them, and nobody would be told.
 
 A user is online as long as `online:<user>` has a device: that is what was told, and it changes in the script that
 says so. A device whose time is up is out only once `expire` has taken it. Should the whole cache be lost, everybody
 who is there comes online anew, and nobody goes: clients see who is away in the answers to their heartbeats.
+
+Whoever goes, told or because their time is up, is noted in `left` by the same script. What was posted to them as they
+went may be lost; fan-out takes them out by leases (`ended`, `settled`), looks what waits for them, and has it pushed.
 
 The cache is one node with replicas, not a cluster in shards: a script names the keys of several users.
 Everything here raises `Unavailable` within `lambdas.shared.valkey`'s times, and for `REST_S` after that at once.
@@ -45,6 +49,7 @@ DECIDED_S = (
 )
 TYPING_S = 3
 MOST_WATCHERS = 200
+LEASE_S = 60  # of devices that have gone; longer than looking after a hundred of them takes
 REST_S = 2.0  # how long a cache that did not answer is left alone
 _AT_ONCE = 1_000  # arguments of one call in Lua; it takes some thousands
 
@@ -65,8 +70,8 @@ return {first and 1 or 0, redis.call('HGET', KEYS[3], ARGV[2])}
 
 # A device is out, told or because its time is up: -1 if it was not in, or is another connection's, or is not due;
 # 0 if its user is there by another device, else when the user was last here.
-# KEYS: alive, online, sockets, seen. ARGV: device among all, device, how long it is alive, how long `seen` stays,
-# connection ("" is any), whether only if it is due
+# KEYS: alive, online, sockets, seen, left. ARGV: device among all, device, how long it is alive, how long `seen`
+# stays, connection ("" is any), whether only if it is due
 _LEAVE = """
 local due = tonumber(redis.call('ZSCORE', KEYS[1], ARGV[1]) or '0')
 if due == 0 or (ARGV[6] == '1' and due > now) then return -1 end
@@ -75,6 +80,7 @@ if ARGV[5] ~= '' and connection and connection ~= ARGV[5] then return -1 end
 redis.call('ZREM', KEYS[1], ARGV[1])
 redis.call('ZREM', KEYS[2], ARGV[2])
 redis.call('HDEL', KEYS[3], ARGV[2])
+redis.call('ZADD', KEYS[5], now, ARGV[1])
 local seen = tonumber(redis.call('GET', KEYS[4]) or '0')
 local last = now
 if due <= now then last = due - ARGV[3] end
@@ -87,6 +93,24 @@ return seen
 # The devices whose time is up. KEYS: alive. ARGV: how many at most
 _DUE = """
 return redis.call('ZRANGE', KEYS[1], '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, ARGV[1])
+"""
+
+# Devices that have gone, and the lease under which they are the caller's: until its end nobody else has them.
+# KEYS: left. ARGV: how many at most, how long the lease is
+_ENDED = """
+local gone = redis.call('ZRANGE', KEYS[1], '-inf', string.format('%.0f', now), 'BYSCORE', 'LIMIT', 0, ARGV[1])
+for _, device in ipairs(gone) do redis.call('ZADD', KEYS[1], now + ARGV[2], device) end
+return {now + ARGV[2], gone}
+"""
+
+# Forget devices that were looked after, but for those that went again, or whose lease is another's by now.
+# KEYS: left. ARGV: the lease, then each device
+_SETTLED = """
+for place = 2, #ARGV do
+  local lease = redis.call('ZSCORE', KEYS[1], ARGV[place])
+  if lease and tonumber(lease) == tonumber(ARGV[1]) then redis.call('ZREM', KEYS[1], ARGV[place]) end
+end
+return 1
 """
 
 # Which of the devices ARGV are alive. KEYS: alive
@@ -161,6 +185,13 @@ class Lapsed(NamedTuple):
     user: str
     device: str
     went_offline: int | None
+
+
+class Ended(NamedTuple):
+    """Devices ("<user>#<device>") that have gone, and the lease under which they are the caller's to look after."""
+
+    devices: list[str]
+    lease: int
 
 
 @dataclass(frozen=True)
@@ -249,6 +280,16 @@ class PresenceCache:
             if seen >= 0
         ]
 
+    def ended(self, most: int = 100) -> Ended:
+        """At most `most` devices that have gone. Each comes again after `LEASE_S`, unless it is `settled`."""
+        [(lease, devices)] = self._run((_ENDED, ("left",), (most, LEASE_S * 1000)))
+        return Ended(list(devices), int(lease))
+
+    def settled(self, devices: Sequence[str], lease: int) -> None:
+        """Forget devices that `ended` answered with this lease; not those that have gone once more since."""
+        if devices:
+            self._run((_SETTLED, ("left",), (lease, *devices)))
+
     def is_alive(self, inboxes: Iterable[str]) -> set[str]:
         """Those of the devices ("<user>#<device>", as their inboxes) that were heard of in time."""
         asked = list(inboxes)
@@ -297,7 +338,7 @@ class PresenceCache:
     def _leave(self, user: str, device: str, connection: str, *, only_due: bool) -> _Call:
         return (
             _LEAVE,
-            ("alive", f"online:{user}", f"sockets:{user}", f"seen:{user}"),
+            ("alive", f"online:{user}", f"sockets:{user}", f"seen:{user}", "left"),
             (
                 keys.inbox(user, device),
                 device,

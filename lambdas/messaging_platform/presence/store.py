@@ -1,8 +1,9 @@
 """Where presence is noted: in the cache, and without it in the table `presence`; and what decides who sees it.
 
 The cache is asked first, always: one that answers again is used again, with nothing to be done. While it does not, a
-heartbeat is an item of the table, states are read there, nobody is told that somebody came or went, and nothing is
-said of typing. Who is not in the table, because their last heartbeat went to the cache, is offline until the next.
+heartbeat is an item of the table, states are read there, nobody is told that somebody came or went, nobody looks what
+waits for who went, and nothing is said of typing. Who is not in the table, because their last heartbeat went to the
+cache, is offline until the next.
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 from aws_lambda_powertools.logging import Logger
@@ -24,6 +24,7 @@ from services.messaging_platform.fanout.handling import handler
 from services.messaging_platform.fanout.lanes import Lanes
 from services.messaging_platform.fanout.presences import Presences
 from services.messaging_platform.fanout.store import Store
+from services.messaging_platform.fanout.unseen import Unseen
 from services.messaging_platform.health import serve
 from services.messaging_platform.persistence import Persistence
 from services.messaging_platform.pool import THREADS, Pool
@@ -97,7 +98,8 @@ def run(
     topic.prepare()
     presences = Presences(noted, cache, topic)
     delivery = Delivery(Around(people, store, sockets, presences, pool, persistence, metrics, log, now_ms))
-    expiry = Expiry(cache, noted, people, sockets, tell, metrics, log, now_ms, settings.alive_seconds)
+    expiry = Expiry(cache, noted, people, sockets, pool, tell, metrics, log, now_ms, settings.alive_seconds)
+    unseen = Unseen(cache, store, pool, metrics, log)
     topics = [settings.messages_topic, settings.receipts_topic, settings.presence_topic]
     consumer: Any = persistence.until_done(
         "Kafka", lambda: Consumer(settings.kafka_cluster_arn, GROUP, topics)
@@ -105,7 +107,8 @@ def run(
     lanes = Lanes(consumer, handler(delivery, store, persistence, metrics, log, now_ms), stopping, log)
     beside = [
         threading.Thread(target=expiry.run, args=(stopping,), name="expiry"),
-        threading.Thread(target=_flush_until, args=(stopping, metrics), name="metrics"),
+        threading.Thread(target=unseen.run, args=(stopping,), name="unseen"),
+        threading.Thread(target=_flush_until, args=(stopping, metrics, lanes.behind_s), name="metrics"),
     ]
     for each in beside:
         each.start()
@@ -119,8 +122,9 @@ def run(
         pool.close()
 
 
-def _flush_until(stopping: threading.Event, metrics: Metrics) -> None:
+def _flush_until(stopping: threading.Event, metrics: Metrics, behind_s: Callable[[], float]) -> None:
     while not stopping.wait(FLUSH_S):
+        metrics.took("Behind", int(behind_s() * 1000))
         metrics.flush()
 
 

@@ -11,7 +11,8 @@ An event is delivered in steps, and done when all are:
 
 The second reading closes the gap between store and push: a device whose connection is newer than what was read then
 has noted it after the entry was there, and what it asks for at connect (`sync`) has the entry. One that connected
-before is read with its new connection, and posted to, even where its old one still took frames.
+before is read with its new connection, and posted to, even where its old one still took frames. What a connection
+took as it died is found when its end is known: unseen.py.
 
 Every step may be done again: an entry has its key, a device drops what it has, a push is checked before it is sent. A
 store that fails is tried again for as long as it takes; a connection that fails costs its own device a reconnection,
@@ -36,11 +37,14 @@ from lambdas.messaging_platform.sockets import Outcome
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.sdk import READ_AT_ONCE, WRITTEN_AT_ONCE, batches
 from services.messaging_platform.fanout import logic
-from services.messaging_platform.fanout.logic import Member
+from services.messaging_platform.fanout.logic import SMALL_CHAT, Member
+from services.messaging_platform.fanout.store import PUSHES_AT_ONCE
 from services.messaging_platform.persistence import FIRST_PAUSE_S, LONGEST_PAUSE_S, Persistence
 from services.messaging_platform.telemetry import Metrics
 
-PUSHES_AT_ONCE = 10  # of SendMessageBatch
+# A connection is noted by `$connect`, and until that has returned API Gateway calls it gone ("How do I troubleshoot
+# 410 GoneException errors with API Gateway WebSocket APIs?", AWS re:Post). The function has ten seconds.
+CONNECTED_WITHIN_MS = 10_000
 
 Item = TypeVar("Item")
 T = TypeVar("T")
@@ -58,6 +62,7 @@ class Store(Protocol):
     """Chats, inboxes and the push queue; store.Store keeps it. What is left undone of a batch is returned."""
 
     def members(self, chat: str) -> list[Member]: ...
+    def size(self, chat: str) -> int: ...
     def senders(self, chat: str, after: int, up_to: int) -> set[str]: ...
     def devices_now(self, devices: Sequence[Device]) -> tuple[list[Device], list[Device]]: ...
     def put_entries(self, event: Event, inboxes: Sequence[str]) -> list[str]: ...
@@ -143,9 +148,13 @@ class Delivery:
         )
 
     def receipt(self, receipt: Receipt) -> None:
-        """Tell the senders of what was received or read, where they have a device that is connected."""
+        """Tell the senders of what was received or read, where they have a device that is connected.
+
+        Of a large chat the head alone is read: a thousand members who read one message would have a million items
+        of one key read.
+        """
         span = logic.acknowledged(receipt)
-        if span is None:
+        if span is None or self._done("size", lambda: self._around.store.size(receipt.chat)) > SMALL_CHAT:
             return
         members = self._done("members", lambda: self._around.store.members(receipt.chat))
         if not logic.hear_receipt(receipt, members, {each.user for each in members}):
@@ -229,6 +238,8 @@ class Delivery:
         around.metrics.count(outcome.capitalize())
         if outcome == "sent":
             return True
+        if outcome == "gone" and self._is_being_made(device):
+            return False
         if outcome == "failed":
             around.sockets.close(connection, device.gateway)
         user, name = device.user, device.device
@@ -238,6 +249,11 @@ class Delivery:
             return False
         now = self._done("device", lambda: around.people.device(user, name, consistent=True))
         return now is not None and now.connection is not None
+
+    def _is_being_made(self, device: Device) -> bool:
+        """Whether API Gateway may have a connection only in a moment; a gateway has one before it is noted."""
+        age_ms = self._around.now_ms() - (device.connected_at or 0)
+        return not device.gateway and age_ms < CONNECTED_WITHIN_MS
 
     def _say_gone(self, user: str, device: str, connection: str) -> None:
         try:

@@ -6,11 +6,10 @@ is; a connection that is left over by a crash here is found by the next frame th
 
 from __future__ import annotations
 
-import random
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from aws_lambda_powertools.logging import Logger
 
@@ -19,11 +18,15 @@ from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.presence.cache import Lapsed
 from lambdas.messaging_platform.records import Presence
 from lambdas.shared.errors import Unavailable
+from services.messaging_platform.running import in_rounds
 from services.messaging_platform.telemetry import Metrics
 
 EVERY_S = 5.0
 AT_ONCE = 100
 TOLD_WITHIN_S = 5.0
+
+Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 class Cache(Protocol):
@@ -51,6 +54,12 @@ class Closing(Protocol):
     def close(self, connection: str, gateway: str) -> object: ...
 
 
+class Parallel(Protocol):
+    """pool.Pool keeps it."""
+
+    def each(self, work: Callable[[Item], T], items: Sequence[Item]) -> list[T]: ...
+
+
 @dataclass(frozen=True)
 class Expiry:
     """Expires presence. `tell` writes (key, value) to the topic of presence, and raises `Unavailable`."""
@@ -59,6 +68,7 @@ class Expiry:
     noted: Noted
     people: People
     sockets: Closing
+    pool: Parallel
     tell: Callable[[Sequence[tuple[str, bytes]]], None]
     metrics: Metrics
     log: Logger
@@ -67,15 +77,7 @@ class Expiry:
 
     def run(self, stopping: threading.Event) -> None:
         """Look every few seconds until told to stop; failures are logged, and it goes on."""
-        # Chance only spreads the pods; nothing is kept secret by it.
-        while not stopping.wait(random.uniform(0.5, 1) * EVERY_S):  # noqa: S311
-            try:
-                while self.once() == AT_ONCE and not stopping.is_set():
-                    pass
-            except Unavailable as problem:
-                self.log.warning("presence is not expired", reason=str(problem))
-            except Exception:
-                self.log.exception("presence is not expired")
+        in_rounds(EVERY_S, lambda: self.once() == AT_ONCE, stopping, self.log, "presence is not expired")
 
     def once(self) -> int:
         """Take out at most `AT_ONCE` devices whose time is up; return how many there were."""
@@ -90,10 +92,21 @@ class Expiry:
                 self.tell(gone)
             except Unavailable as problem:  # clients see it in the answers to their heartbeats
                 self.log.warning("that users went offline was not told", reason=str(problem))
+            except Exception:
+                self.log.exception("that users went offline cannot be told")
         self.metrics.count("Lapsed", len(lapsed))
-        for each in lapsed:
-            self._drop(each.user, each.device)
+        self.pool.each(self._try_to_drop, lapsed)
         return len(lapsed)
+
+    def _try_to_drop(self, lapsed: Lapsed) -> None:
+        """Drop one, whatever becomes of it: the cache answers nobody with these devices again."""
+        user, name = lapsed.user, lapsed.device
+        try:
+            self._drop(user, name)
+        except Unavailable as problem:
+            self.log.warning("a silent connection is not closed", user=user, device=name, reason=str(problem))
+        except Exception:
+            self.log.exception("a silent connection is not closed", user=user, device=name)
 
     def _drop(self, user: str, name: str) -> None:
         """Close and forget a silent device's connection; not one that is new, or was heard of again."""

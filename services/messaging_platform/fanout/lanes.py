@@ -42,7 +42,7 @@ class Consumer(Protocol):
 
 @dataclass
 class _Lane:
-    waiting: deque[Record] = field(default_factory=deque)
+    waiting: deque[tuple[Record, float]] = field(default_factory=deque)  # each with when it was read
     running: bool = False
     done: Record | None = None  # the last that was done, and is not committed yet
 
@@ -97,6 +97,12 @@ class Lanes:
         """How long ago the loop last came round: much, and it hangs."""
         return self._clock() - self._turned_at
 
+    def behind_s(self) -> float:
+        """How long the oldest of what was read, and is not done, has waited: much, and a lane hangs; 0 of nothing."""
+        with self._changed:
+            oldest = min((lane.waiting[0][1] for lane in self._lanes.values() if lane.waiting), default=None)
+        return 0.0 if oldest is None else self._clock() - oldest
+
     def _poll(self) -> Sequence[Record]:
         with self._changed:
             room = self._most - self._waiting
@@ -114,7 +120,7 @@ class Lanes:
         with self._changed:
             for record in records:
                 lane = self._lanes.setdefault((record.topic, record.partition), _Lane())
-                lane.waiting.append(record)
+                lane.waiting.append((record, self._clock()))
                 self._waiting += 1
                 if not lane.running:
                     lane.running = True
@@ -123,7 +129,7 @@ class Lanes:
     def _go_on(self, lane: _Lane) -> None:
         """Do the next record of a lane, and see to it that the one after it is done."""
         with self._changed:
-            record = lane.waiting[0]
+            record, _ = lane.waiting[0]
         done = not self._stopping.is_set() and self._do(record)
         with self._changed:
             if done:

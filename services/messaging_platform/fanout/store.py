@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 from lambdas.messaging_platform import keys, records
 from lambdas.messaging_platform.membership import earlier_of
+from lambdas.messaging_platform.notifications.logic import Message
 from lambdas.messaging_platform.people import Device
-from lambdas.messaging_platform.records import Event
+from lambdas.messaging_platform.records import Event, Unreadable
 from lambdas.messaging_platform.settings import FanOutSettings
 from lambdas.shared.kafka import Record
 from lambdas.shared.sdk import LONGEST_MESSAGE, bounded, every_item
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 DAY_S = 86_400
+PUSHES_AT_ONCE = 10  # of SendMessageBatch
+# Of an inbox, for the last message of each chat: a page has the whole of most inboxes, and so many pages of one in
+# which much has gathered. A chat beyond them is pushed for with its next message.
+WAITING_AT_ONCE, MOST_PAGES = 25, 20
 
 
 class Store:
@@ -55,20 +60,31 @@ class Store:
         )
         return [_member(each) for each in items]
 
-    def senders(self, chat: str, after: int, up_to: int) -> set[str]:
-        """Who has sent the messages of a chat in (after, up_to]."""
+    def size(self, chat: str) -> int:
+        """How many members a chat has by its head; 0 where there is none."""
         with bounded():
-            items = self._dynamodb.query(
-                TableName=self._settings.messages_table,
-                KeyConditionExpression="chat = :chat AND entry BETWEEN :first AND :last",
-                ProjectionExpression="sender, kind",
-                ExpressionAttributeValues={
-                    ":chat": {"S": chat},
-                    ":first": {"S": keys.sequence(after + 1)},
-                    ":last": {"S": keys.sequence(up_to)},
-                },
-                ScanIndexForward=False,
+            items = self._dynamodb.query(  # it may query this table, and nothing else
+                TableName=self._settings.chats_table,
+                KeyConditionExpression="chat = :chat AND entry = :head",
+                ProjectionExpression="#members",
+                ExpressionAttributeNames={"#members": "members"},
+                ExpressionAttributeValues={":chat": {"S": chat}, ":head": {"S": keys.HEAD}},
             )["Items"]
+        return int(items[0].get("members", {}).get("N", "0")) if items else 0
+
+    def senders(self, chat: str, after: int, up_to: int) -> set[str]:
+        """Who has sent the messages of a chat in (after, up_to]; a hundred long ones are more than a page."""
+        items = every_item(
+            self._dynamodb.query,
+            TableName=self._settings.messages_table,
+            KeyConditionExpression="chat = :chat AND entry BETWEEN :first AND :last",
+            ProjectionExpression="sender, kind",
+            ExpressionAttributeValues={
+                ":chat": {"S": chat},
+                ":first": {"S": keys.sequence(after + 1)},
+                ":last": {"S": keys.sequence(up_to)},
+            },
+        )
         return {each["sender"]["S"] for each in items if each["kind"]["S"] == "message"}
 
     def devices_now(self, devices: Sequence[Device]) -> tuple[list[Device], list[Device]]:
@@ -107,6 +123,43 @@ class Store:
             )
         left = cast("list[Any]", answer.get("UnprocessedItems", {}).get(table, []))
         return [str(each["PutRequest"]["Item"]["device"]["S"]) for each in left]
+
+    def waiting(self, inbox: str) -> list[Message]:
+        """The last message of others in each chat of which there is one in a device's inbox.
+
+        Read from the end, each chat no further than needed, and at most `MOST_PAGES` pages of all.
+        """
+        user, device = keys.owner_of(inbox)
+        found: dict[str, Message] = {}
+        before: str | None = None
+        for _ in range(MOST_PAGES):
+            page = self._page_of(inbox, before)
+            for item in page["Items"]:
+                event = _event(item)
+                if event is None or event.chat in found:
+                    continue
+                if event.kind == "message" and event.sender != user:
+                    found[event.chat] = Message(user, device, event.chat, event.seq, event.at)
+            if "LastEvaluatedKey" not in page:
+                break
+            last = str(page["LastEvaluatedKey"]["entry"]["S"])
+            chat, _, _ = last.partition("#")
+            before = f"{chat}#" if chat in found else last
+        return list(found.values())
+
+    def _page_of(self, inbox: str, before: str | None) -> Any:
+        condition, values = "device = :device", {":device": {"S": inbox}}
+        if before is not None:
+            condition, values = f"{condition} AND entry < :before", {**values, ":before": {"S": before}}
+        with bounded():
+            return self._dynamodb.query(
+                TableName=self._settings.inboxes_table,
+                KeyConditionExpression=condition,
+                ExpressionAttributeValues=cast(Any, values),
+                ScanIndexForward=False,
+                ConsistentRead=True,
+                Limit=WAITING_AT_ONCE,
+            )
 
     def push(self, bodies: Sequence[str]) -> list[str]:
         """Put messages into the push queue, 10 at most, for after the time of grace. Returns those that were left."""
@@ -151,6 +204,15 @@ def _member(item: dict[str, Any]) -> Member:
         until=int(item["until"]["N"]) if "until" in item else None,
         earlier=earlier_of(item),
     )
+
+
+def _event(item: dict[str, Any]) -> Event | None:
+    """The event of an inbox entry; None of one that a later version of the program has written."""
+    try:
+        event = records.decode(item["event"]["S"])
+    except Unreadable:
+        return None
+    return event if isinstance(event, Event) else None
 
 
 def _device(item: dict[str, Any]) -> Device:

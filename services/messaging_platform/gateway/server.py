@@ -97,6 +97,7 @@ class Gateway:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="action")
         self._holders: WeakKeyDictionary[ServerConnection, Holder] = WeakKeyDictionary()
         self._links: dict[str, Link] = {}
+        self._at_door = 0  # whose ticket is being looked at
         self._ending: set[asyncio.Task[None]] = set()
         self._is_draining = False
         self._server: Server | None = None
@@ -161,7 +162,10 @@ class Gateway:
 
     async def _at_the_door(self, connection: ServerConnection, request: Request) -> Response | None:
         """The answer to who is not let in, and to probes; None opens the connection."""
-        place = urlsplit(request.path)
+        try:
+            place = urlsplit(request.path)
+        except ValueError:  # such as an address that is no IPv6 address
+            return connection.respond(HTTPStatus.NOT_FOUND, "there is nothing here\n")
         if place.path in ("/health", "/ready"):
             status = HTTPStatus.SERVICE_UNAVAILABLE if self._is_draining else HTTPStatus.OK
             return connection.respond(status, "draining\n" if self._is_draining else "serving\n")
@@ -169,19 +173,29 @@ class Gateway:
             return connection.respond(HTTPStatus.NOT_FOUND, "there is nothing here\n")
         if not self._came_by_the_origin(request):
             return self._refused(connection, HTTPStatus.FORBIDDEN, "come by the front door")
-        if self._is_draining or len(self._links) >= self._most_connections:
+        if self._is_draining or self._is_full():
             return self._refused(connection, HTTPStatus.SERVICE_UNAVAILABLE, "try again")
         tickets = parse_qs(place.query).get("ticket", [])
         if len(tickets) != 1:
             return self._refused(connection, HTTPStatus.UNAUTHORIZED, "a ticket is required")
+        self._at_door += 1
         try:
             holder = await self._in_a_thread(lambda: self._actions.admit(tickets[0]))
         except Unavailable:
             return self._refused(connection, HTTPStatus.SERVICE_UNAVAILABLE, "try again")
+        except Exception:
+            self._log.exception("a ticket could not be looked at")
+            return self._refused(connection, HTTPStatus.INTERNAL_SERVER_ERROR, "something went wrong")
+        finally:
+            self._at_door -= 1
         if holder is None:
             return self._refused(connection, HTTPStatus.FORBIDDEN, "this ticket is not good")
         self._holders[connection] = holder
         return None
+
+    def _is_full(self) -> bool:
+        """Whether it holds as many as it may, with those who are on their way in: many may come at once."""
+        return len(self._links) + len(self._holders) + self._at_door >= self._most_connections
 
     def _came_by_the_origin(self, request: Request) -> bool:
         if not self._origin_secret:

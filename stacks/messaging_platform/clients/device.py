@@ -12,6 +12,7 @@ comes is asked for: by `sync` after connecting, and from the chat's history wher
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 import uuid
@@ -23,8 +24,10 @@ from workbench.dryrun.http import Response
 from workbench.dryrun.world import World
 
 ANSWERED_WITHIN = 15.0
-BEAT_EVERY = 3.0  # seconds; a sandbox takes a device for gone after ten
+BEAT_EVERY = 3.0  # seconds, in the mean; a sandbox takes a device for gone after ten
+JITTER = 0.2  # of it: those who came back together do not beat together
 PAGE = 20  # events
+AGAIN_AFTER = 0.5  # seconds between two tries to connect
 GAP_AFTER = 2.0  # seconds that a gap may stay before it is asked for
 Document = Mapping[str, Any]
 
@@ -119,9 +122,9 @@ class Device:
 
     def connect(self) -> None:
         """Open the socket, and catch up with what came meanwhile."""
-        self.socket, self.comes_back = self._world.socket(self.ticket()), True
-        self._reader = threading.Thread(target=self._read, args=(self.socket,), daemon=True)
-        self._reader.start()
+        socket = self._world.socket(self.ticket())
+        self.comes_back = True
+        self._begin(socket)
         self.catch_up()
 
     @property
@@ -256,18 +259,43 @@ class Device:
         return found
 
     def _read(self, socket: Any) -> None:
-        beat_at = time.monotonic()
+        beat_at = time.monotonic() + self._pause()
         while not socket.closed:
             with suppress(AssertionError):
                 self._frame(socket.receive(0.2))
             self._look_for_gaps()
-            if time.monotonic() - beat_at > BEAT_EVERY:
-                beat_at = time.monotonic()
+            if time.monotonic() > beat_at:
+                beat_at = time.monotonic() + self._pause()
                 with suppress(Exception):  # it may be closed by now
                     self._beat(socket)
-        if self.comes_back and self.socket is socket:
-            with suppress(Exception):  # the play sees that it is not connected
-                self.connect()
+        self._come_back(socket)
+
+    def _come_back(self, ended: Any) -> None:
+        """Open another socket in the place of `ended`, and catch up: again and again, as an app does."""
+        current = ended
+        while current is ended and self._wants_to_go_on(ended):
+            with suppress(Exception):  # whoever lets it in may be busy, or about to be replaced
+                current = self._world.socket(self.ticket())
+                with self._lock:  # it may have left meanwhile
+                    if not self._wants_to_go_on(ended):
+                        current.close()
+                        return
+                    self._begin(current)
+            if current is ended:
+                time.sleep(AGAIN_AFTER)
+        while self._wants_to_go_on(current):
+            with suppress(Exception):
+                self.catch_up()
+                return
+            time.sleep(AGAIN_AFTER)
+
+    def _wants_to_go_on(self, socket: Any) -> bool:
+        return self.comes_back and self.socket is socket
+
+    def _begin(self, socket: Any) -> None:
+        self.socket = socket
+        self._reader = threading.Thread(target=self._read, args=(socket,), daemon=True)
+        self._reader.start()
 
     def _put(self, frame: Document) -> None:
         """Send a frame, once there is a socket to send it on."""
@@ -280,6 +308,11 @@ class Device:
             return True
 
         self._world.eventually(put, within=ANSWERED_WITHIN, what=f"{self.id} has a socket")
+
+    @staticmethod
+    def _pause() -> float:
+        """Seconds until the next heartbeat."""
+        return BEAT_EVERY * random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311 (no secret is made of it)
 
     def _beat(self, socket: Any) -> None:
         socket.send({"action": "heartbeat", "watch": list(self._watched)})
@@ -357,8 +390,9 @@ class Device:
                 return
 
     def _end(self, how: str) -> None:
-        self.comes_back = False
-        socket, self.socket = self.socket, None
+        with self._lock:
+            self.comes_back = False
+            socket, self.socket = self.socket, None
         if socket is not None:
             getattr(socket, how)()
         if self._reader is not None and self._reader is not threading.current_thread():

@@ -14,6 +14,40 @@ from stacks.messaging_platform.clients.uploads import Uploader
 from workbench.dryrun.sockets import SocketRefused
 from workbench.dryrun.world import World
 
+# Each route that names something of somebody else's, and each other one: tests/messaging_platform/test_strangers.py
+# holds both to routes.py.
+OF_OTHERS = (
+    ("GET", "/chats/{chat}"),
+    ("GET", "/chats/{chat}/messages"),
+    ("GET", "/chats/{chat}/receipts"),
+    ("GET", "/groups/{chat}"),
+    ("PUT", "/groups/{chat}/members/{user}"),
+    ("DELETE", "/groups/{chat}/members/{user}"),
+    ("GET", "/sync/{device}"),
+    ("POST", "/actions/{device}"),
+    ("POST", "/devices/{device}/tickets"),
+    ("GET", "/media/{media}"),
+    ("DELETE", "/media/{media}"),
+    ("GET", "/media/{media}/parts"),
+    ("POST", "/media/{media}/complete"),
+)
+OF_ONESELF = (
+    ("GET", "/me"),
+    ("PUT", "/me"),
+    ("PUT", "/devices/{device}"),
+    ("DELETE", "/devices/{device}"),
+    ("GET", "/contacts"),
+    ("PUT", "/contacts/{user}"),
+    ("DELETE", "/contacts/{user}"),
+    ("GET", "/blocks"),
+    ("PUT", "/blocks/{user}"),
+    ("DELETE", "/blocks/{user}"),
+    ("GET", "/chats"),
+    ("POST", "/chats"),
+    ("POST", "/groups"),
+    ("POST", "/media"),
+)
+
 
 class Chat:
     """The system from outside and from inside."""
@@ -29,14 +63,31 @@ class Chat:
         for device in devices:
             self.until(lambda device=device: device.texts(chat) == list(texts), f"{texts} on {device.id}")  # type: ignore[misc]
 
+    def lets_in(self, device: Device) -> bool:
+        """Whether a socket opens: a deployment is done before its pods are ready."""
+        status = self._answer_at(device.ticket())
+        assert status is None or status == 101 or status >= 500, status
+        return status == 101
+
     def must_refuse(self, url: str) -> None:
         """No socket opens at `url`."""
-        status = 101
+
+        def answered() -> int | None:
+            status = self._answer_at(url)
+            return None if status is None or status >= 500 else status
+
+        status = self._world.eventually(answered, what="an answer to a handshake")
+        assert status in (401, 403), f"{status} at {url.partition('?')[0]}"
+
+    def _answer_at(self, url: str) -> int | None:
+        """The status of a handshake; None where nobody answers."""
         try:
             self._world.socket(url).close()
         except SocketRefused as refused:
-            status = refused.status
-        assert status in (401, 403), f"{status} at {url.partition('?')[0]}"
+            return refused.status
+        except OSError:
+            return None
+        return 101
 
     def inbox(self, device: Device) -> int:
         """How many entries wait for a device."""
@@ -65,42 +116,41 @@ class Chat:
         theirs = Device(self._world, mallory, "mallory-phone")
         theirs.register()
         theirs.connect()
+        listed = mallory.get("/chats").json()["chats"]
+        assert not {direct, group} & {each["chat"] for each in listed}
         for chat in (direct, group):
-            for path in (f"/chats/{chat}", f"/chats/{chat}/messages", f"/chats/{chat}/receipts"):
-                assert mallory.get(path).status == 404, path
             for frame in _frames(chat):
                 answer = mallory.post(f"/actions/{theirs.id}", frame)
                 assert answer.status == 404, (frame, answer.text)
                 if "id" in frame:
                     assert theirs.ask(frame)["reason"] == "not_found"
             assert mallory.post("/media", _upload_to(chat)).status == 404
-        for method, path in (
-            ("GET", f"/sync/{device.id}"),
-            ("POST", f"/actions/{device.id}"),
-            ("POST", f"/devices/{device.id}/tickets"),
-            ("GET", f"/groups/{group}"),
-            ("PUT", f"/groups/{group}/members/{mallory.id}"),
-            ("DELETE", f"/groups/{group}/members/{owner.id}"),
-            ("GET", f"/media/{media}"),
-            ("GET", f"/media/{media}/parts"),
-            ("POST", f"/media/{media}/complete"),
-        ):
-            answer = mallory.ask(method, path, next(iter(_frames(group))) if method == "POST" else None)
-            assert answer.status in (403, 404), (method, path, answer.status, answer.text)
-        for token in ("", "not.a.token"):
-            for path in ("/me", "/chats", f"/sync/{device.id}", f"/media/{media}"):
-                assert owner.get(path, token=token).status == 401, path
+        for chat in (direct, group):
+            for user in (mallory.id, owner.id):
+                named = {"chat": chat, "device": device.id, "media": media, "user": user}
+                for method, path in OF_OTHERS:
+                    body = _frames(chat)[0] if method == "POST" else None
+                    answer = mallory.ask(method, path.format(**named), body)
+                    assert answer.status == 404, (method, path, answer.status, answer.text)
+        # A device is named by its own user alone: this one's is another, and the owner's stays.
+        assert mallory.delete(f"/devices/{device.id}").status in (204, 404)
+        assert device.ticket()
+        for method, path in (*OF_OTHERS, *OF_ONESELF):
+            for token in ("", "not.a.token"):
+                answer = owner.ask(method, path.format(**named), {}, token)
+                assert answer.status == 401, (method, path, answer.status)
         self._no_address_but_a_signed_one(owner, media)
         theirs.close()
 
     def _no_address_but_a_signed_one(self, owner: Person, media: str) -> None:
-        signed = str(owner.get(f"/media/{media}").json()["url"])
-        address, _, query = signed.partition("?")
-        forged = query.replace("Signature=", "Signature=A", 1)
-        other = address.replace(media, "0" * 32)
-        for url in (address, f"{address}?{forged}", f"{other}?{query}"):
-            assert self._world.http.get(url).status == 403, url
-        assert self._world.http.get(signed).status == 200
+        told = owner.get(f"/media/{media}").json()
+        for signed in (str(told["url"]), str(told["thumbnail_url"])):
+            address, _, query = signed.partition("?")
+            forged = query.replace("Signature=", "Signature=A", 1)
+            other = address.replace(media, "0" * 32)
+            for url in (address, f"{address}?{forged}", f"{other}?{query}"):
+                assert self._world.http.get(url).status == 403, url
+            assert self._world.http.get(signed).status == 200
 
     def everything_by_http(
         self, person: Person, device: Device, chat: str, *, picture_of: tuple[str, str]
@@ -309,8 +359,9 @@ class Chat:
 
     def _write(self, table: str, items: Sequence[dict[str, Any]]) -> None:
         for start in range(0, len(items), 25):
-            requests = [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]
-            self._dynamodb.batch_write_item(RequestItems={table: requests})
+            left = {table: [{"PutRequest": {"Item": item}} for item in items[start : start + 25]]}
+            while left:  # on AWS, a part of a batch may be throttled
+                left = self._dynamodb.batch_write_item(RequestItems=left)["UnprocessedItems"]
 
 
 def _frames(chat: str) -> list[dict[str, Any]]:

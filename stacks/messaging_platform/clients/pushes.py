@@ -39,7 +39,7 @@ class Pushes:
 
     def next_for(self, device: Device) -> dict[str, Any]:
         """The next push to a device, told to nobody else meanwhile."""
-        found = self._world.eventually(lambda: self._take(device), within=60, what=f"a push to {device.id}")
+        found = self._world.eventually(lambda: self._take(device), within=150, what=f"a push to {device.id}")
         return cast("dict[str, Any]", found)
 
     def none_more_for(self, device: Device) -> None:
@@ -54,16 +54,24 @@ class Pushes:
         before = queues.get_queue_attributes(QueueUrl=queue, AttributeNames=[name])["Attributes"][name]
         queues.set_queue_attributes(QueueUrl=queue, Attributes={name: "1"})
         try:
-            self._world.eventually(self._is_parked, within=60, what="a push is parked")
+            self._world.eventually(self.is_parked, within=60, what="a push is parked")
         finally:
             queues.set_queue_attributes(QueueUrl=queue, Attributes={name: before})
 
-    def _is_parked(self) -> bool:
-        count = "ApproximateNumberOfMessages"
+    def are_waiting(self) -> bool:
+        """Whether pushes are to be sent, and nobody is at it."""
+        return self._count("PushQueueUrl") > 0
+
+    def is_parked(self) -> bool:
+        """Whether a push is parked."""
+        return self._count("ParkedPushesUrl") > 0
+
+    def _count(self, output: str) -> int:
+        name = "ApproximateNumberOfMessages"
         found = self._world.client("sqs").get_queue_attributes(
-            QueueUrl=self._world.outputs["ParkedPushesUrl"], AttributeNames=[count]
+            QueueUrl=self._world.outputs[output], AttributeNames=[name]
         )
-        return int(found["Attributes"][count]) > 0
+        return int(found["Attributes"][name])
 
     def _take(self, device: Device) -> dict[str, Any] | None:
         queues = self._world.client("sqs")

@@ -14,8 +14,9 @@ STEPS = 120
 class Storm:
     """Random sends, edits, deletions, losses and returns; and the oracle: what the server acknowledged, by its place.
 
-    The oracle never looks at what devices received. What was sent without an answer is sent again with its id, as an
-    app does, until there is one.
+    The oracle begins with what all devices showed before, and from then on looks at acknowledgements alone, never at
+    what devices received. What was sent without an answer is sent again with its id, as an app does, until there is
+    one.
     """
 
     def __init__(self, chats: dict[str, tuple[Device, ...]], seed: int = 23) -> None:
@@ -24,11 +25,15 @@ class Storm:
         self._random = random.Random(seed)  # noqa: S311 (no secret is made of it)
         self._before = {chat: devices[0].texts(chat) for chat, devices in chats.items()}
         self._begins = {chat: devices[0].shown(chat) + 1 for chat, devices in chats.items()}
+        for chat, devices in chats.items():
+            shown = {(tuple(device.texts(chat)), device.shown(chat)) for device in devices}
+            assert len(shown) == 1, "before the storm all devices show the same"
         self._acknowledged: dict[str, dict[int, dict[str, Any]]] = {chat: {} for chat in chats}
+        self._places: dict[str, int] = {}  # by the action's id: each has one, however often it is asked for
         self._unanswered: list[tuple[Device, dict[str, Any]]] = []
 
-    def rage(self) -> None:
-        for step in range(STEPS):
+    def rage(self, steps: int = STEPS) -> None:
+        for step in range(steps):
             device = self._random.choice(self._devices)
             what = self._random.random()
             if not device.connected:
@@ -91,8 +96,14 @@ class Storm:
         for _ in range(1 + (self._random.random() < 0.2)):  # now and then twice
             answer = device.ask(frame)
             if answer["type"] == "refused" and frame["action"] != "send":
-                return  # another device of theirs has deleted it meanwhile
+                assert answer["reason"] == "refused", (
+                    answer
+                )  # another device of theirs has deleted it meanwhile
+                return
             assert answer["type"] == "sent", answer
+            assert self._places.setdefault(frame["id"], int(answer["seq"])) == int(answer["seq"]), (
+                "two places"
+            )
             known = self._acknowledged[frame["chat"]].setdefault(
                 int(answer["seq"]), {**frame, "by": device.owner}
             )

@@ -1,11 +1,12 @@
 """What runs in the pods of test_kubernetes_engine.py: it says who it is, and as whom AWS knows it.
 
 `GET /` is what it was told in its environment, `/role` as whom it calls AWS, `/ready` and `/alive` are its probes;
-after `POST /sick` it is no longer alive.
+after `POST /sick` it is no longer alive. It takes `STARTS_AFTER` seconds to begin.
 """
 
 import json
 import os
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
@@ -42,4 +43,5 @@ def _role() -> str:
     return str(boto3.client("sts").get_caller_identity()["Arn"])
 
 
+time.sleep(float(os.environ.get("STARTS_AFTER", "0")))
 ThreadingHTTPServer((os.environ["HOST"], int(os.environ["PORT"])), Web).serve_forever()

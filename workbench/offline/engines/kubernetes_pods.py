@@ -2,7 +2,8 @@
 
 Sources: "Pod Lifecycle", "Liveness, Readiness and Startup Probes", "Container Lifecycle Hooks" and "Define
 Environment Variables for a Container", Kubernetes documentation. Times pass ten times as fast: the intervals
-and delays of probes, the back-off between restarts, and the sleep of a `preStop` hook.
+and delays of probes, the back-off between restarts, and the sleep of a `preStop` hook. A program itself starts no
+faster here than there: its probes begin when its port is open, or it was given `STARTS_WITHIN`.
 
 A pod's first container is what runs. Other containers, init containers, volumes, resources, security contexts
 and probes by `exec` or `grpc` have no effect; `unheeded` names those that a pod has. For an `emptyDir` it has the
@@ -32,9 +33,11 @@ from workbench.offline.engines.kubernetes_objects import Object, Objects, now
 SPEED = 10.0  # how much faster than on AWS
 SHORTEST_PERIOD = 0.2
 FIRST_BACKOFF, LONGEST_BACKOFF, STEADY_AFTER = 10.0 / SPEED, 300.0 / SPEED, 600.0 / SPEED
+STARTS_WITHIN = 30.0
 _TICK = 0.05
 _LONGEST_PRE_STOP = 3.0
 
+_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 POD, SERVICE, CONFIG_MAP, SECRET = (
     Kind("", "v1", name) for name in ("Pod", "Service", "ConfigMap", "Secret")
 )
@@ -224,14 +227,17 @@ class Pod:
         """Probe the running program until it ends, is ended, or fails its liveness probe."""
         assert self._program is not None
         startup, readiness, liveness = (
-            Probe(self.container[name]) if name in self.container else None
-            for name in ("startupProbe", "readinessProbe", "livenessProbe")
+            Probe(self.container[name]) if name in self.container else None for name in _PROBES
         )
         started = time.monotonic()
+        has_begun = not any(each and each.connects for each in (startup, readiness, liveness))
         while self._program.running and not self._ended.wait(_TICK):
             address = program.address_of(self._program.private_ip)
             passed = time.monotonic() - started
             if address is None:
+                continue
+            has_begun = has_begun or passed >= STARTS_WITHIN or _listens(address)
+            if not has_begun:
                 continue
             if startup is not None and startup.content is not True:
                 startup.look(address, passed)
@@ -281,6 +287,11 @@ class Probe:
         self._successes = self._failures = 0
         self.content: bool | None = None
 
+    @property
+    def connects(self) -> bool:
+        """Whether it asks the container's port; others always succeed here."""
+        return bool({"httpGet", "tcpSocket"} & self._declared.keys())
+
     def look(self, address: tuple[str, int], passed: float) -> None:
         """Probe when it is time; `passed` is how many seconds the container has run."""
         if passed < self._next:
@@ -305,6 +316,12 @@ class Probe:
         except (OSError, http.client.HTTPException):
             return False
         return True
+
+
+def _listens(address: tuple[str, int]) -> bool:
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(address) == 0
 
 
 def _status_of(http_get: Mapping[str, Any], address: tuple[str, int], timeout: float) -> int:
@@ -407,7 +424,7 @@ def unheeded(spec: Mapping[str, Any]) -> Iterator[str]:
     containers = spec["containers"]
     if len(containers) > 1:
         yield f"spec.containers: only {containers[0]['name']} runs"
-    for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+    for probe in _PROBES:
         if {"exec", "grpc"} & containers[0].get(probe, {}).keys():
             yield f"spec.containers[0].{probe}: it always succeeds"
     hook = containers[0].get("lifecycle", {}).get("preStop")

@@ -177,7 +177,9 @@ def next_target(group: dict[str, Any], targets: list[dict[str, Any]]) -> dict[st
     """Of these targets of a group whose turn it is: of the healthy ones, and of all where none is."""
     arn = group["TargetGroupArn"]
     _follow(group)
-    healthy = [each for each in targets if _healths[arn, each["Id"]].state == "healthy"]
+    # One that has just come or gone is not among them yet, or no more: others register and drain meanwhile.
+    known = [(each, health_of(arn, each["Id"])) for each in targets]
+    healthy = [each for each, health in known if health is not None and health.state == "healthy"]
     candidates = healthy or targets
     with _lock:
         turn = next(_turns.setdefault(arn, itertools.count()))

@@ -45,6 +45,7 @@ from workbench.offline.parts.load_balancers import (
     load_balancer_named,
     next_target,
 )
+from workbench.offline.socket_apis import ABNORMAL, end_of, watch_the_end
 from workbench.offline.surroundings import LOOPBACK, surroundings
 
 PROTOCOLS = ("TCP", "TLS")
@@ -53,7 +54,10 @@ _TERMINATION = "deregistration_delay.connection_termination.enabled"
 _UNHEALTHY_TERMINATION = "target_health_state.unhealthy.connection_termination.enabled"
 _OF_ONE_HANDSHAKE = ("connection", "upgrade", "host")  # and all that begins with this:
 _OF_WEBSOCKETS = "sec-websocket-"
-_BROKEN, _BROKEN_OFF = 1006, 1011
+_NO_CODE, _BROKEN_OFF = 1005, 1011
+_ANSWERS_WITHIN = (
+    30.0  # seconds: how long CloudFront waits for an origin that says nothing, if nothing is said
+)
 
 _log = logging.getLogger(__name__)
 
@@ -279,7 +283,7 @@ def _in_front_of(served: Any) -> Any:
         if way is None:
             await served(scope, receive, send)
         else:
-            await _relay(way, receive, send)
+            await _relay(way, scope, receive, send)
 
     return answer
 
@@ -305,7 +309,7 @@ def _way_through(
 ) -> _Way | None:
     """By the behaviour for its path, with what that forwards; None where its origin is no network load balancer.
 
-    Functions at the edge, and signed addresses, are not asked.
+    Functions at the edge are not asked. Whether the address is signed has been asked before (`signatures.py`).
     """
     parsed = cloudfront.parse_distribution_dataplane_config(distribution)
     behaviour = cloudfront._match_behavior(parsed, scope["path"])
@@ -345,7 +349,7 @@ def _only_port(balancer: Mapping[str, Any]) -> int:
     return ports[0] if len(ports) == 1 else 80
 
 
-async def _relay(way: _Way, receive: Any, send: Any) -> None:
+async def _relay(way: _Way, scope: dict[str, Any], receive: Any, send: Any) -> None:
     """Shake hands with the target as the client did, and pass on messages until either side ends."""
     from websockets.exceptions import InvalidHandshake, InvalidStatus
 
@@ -361,8 +365,9 @@ async def _relay(way: _Way, receive: Any, send: Any) -> None:
     except (OSError, EOFError, TimeoutError, InvalidHandshake) as problem:
         await _refuse(send, 502, str(problem).encode())
         return
+    watch_the_end(scope)
     await send({"type": "websocket.accept", "subprotocol": upstream.subprotocol})
-    upwards = asyncio.create_task(_upwards(upstream, receive))
+    upwards = asyncio.create_task(_upwards(upstream, scope, receive))
     try:
         await _downwards(upstream, send)
     finally:
@@ -396,6 +401,7 @@ def _connect(way: _Way) -> Any:
         user_agent_header=None,
         subprotocols=[Subprotocol(each) for each in offered if each] or None,
         compression=None,
+        open_timeout=_ANSWERS_WITHIN,
         max_size=None,
         ping_interval=None,
         proxy=None,
@@ -403,7 +409,7 @@ def _connect(way: _Way) -> Any:
     )
 
 
-async def _upwards(upstream: Any, receive: Any) -> None:
+async def _upwards(upstream: Any, scope: dict[str, Any], receive: Any) -> None:
     """What the client says, and how it ended: with a close frame where it sent one, else at once."""
     from websockets.exceptions import ConnectionClosed
 
@@ -411,10 +417,11 @@ async def _upwards(upstream: Any, receive: Any) -> None:
         while (message := await receive())["type"] == "websocket.receive":
             text = message.get("text")
             await upstream.send(text if text is not None else message["bytes"])
-        if message.get("code", _BROKEN) == _BROKEN:
+        code, reason = end_of(scope)
+        if code == ABNORMAL:
             upstream.transport.abort()
         else:
-            await upstream.close(message["code"], message.get("reason") or "")
+            await upstream.close(*((code, reason) if code != _NO_CODE else ()))
 
 
 async def _downwards(upstream: Any, send: Any) -> None:

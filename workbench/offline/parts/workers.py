@@ -45,7 +45,7 @@ class Function:
         """The processes that an invocation runs in, of every version."""
         with lambda_runtime._lock:
             workers = [worker for key in self._pools() for worker in lambda_runtime._workers[key]]
-        processes = [worker._proc for worker in workers if worker.in_use or worker._lock.locked()]
+        processes = [worker._proc for worker in workers if worker.in_use]
         return [process.pid for process in processes if process is not None]
 
     def behind(self, port: int) -> list[int]:
@@ -59,10 +59,7 @@ class Function:
             gone = [worker for key in self._pools() for worker in lambda_runtime._workers.pop(key)]
             busy = {worker for worker in gone if worker.in_use}
             _retired.update(busy)
-        for worker in gone:
-            if worker not in busy:
-                with worker._lock:  # WebSocket APIs invoke without leasing: such an invocation ends first
-                    lambda_runtime.kill_workers([worker])
+        lambda_runtime.kill_workers([worker for worker in gone if worker not in busy])
 
     def _pools(self) -> list[str]:
         prefix = f"{self.account}:{self.region}:{self.name}:"

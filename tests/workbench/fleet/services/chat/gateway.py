@@ -2,7 +2,7 @@
 
 `GET /role` is as whom it calls AWS. To those who do not show the secret of `ORIGIN_SECRET_ARN`, where
 it is told one, it answers 403.
-A client of it that is connected when it is told to end hears code 1012.
+A client of it that is connected when it is told to end hears code 1012. Its log says how each connection ended.
 """
 
 import asyncio
@@ -24,9 +24,12 @@ SECRET = secret()
 
 async def answer(connection: ServerConnection) -> None:
     path = connection.request.path if connection.request else ""
-    async for message in connection:
-        told = {**names(), "said": message, "path": path, "open": len(connection.server.connections)}
-        await connection.send(json.dumps(told))
+    try:
+        async for message in connection:
+            told = {**names(), "said": message, "path": path, "open": len(connection.server.connections)}
+            await connection.send(json.dumps(told))
+    finally:
+        print(path, "ended with", connection.close_code, connection.close_reason, flush=True)  # noqa: T201  its log
 
 
 async def by_http(connection: ServerConnection, request: Request) -> Response | None:

@@ -147,6 +147,15 @@ def tell(world: World, ended: ExitStack) -> None:
             assert Uploader(world, person, group).fetch(picture) == photograph()
             assert Uploader(world, person, group).fetch(picture, "thumbnail_url").startswith(b"\xff\xd8")
 
+    with world.step("what a deleted message carried is fetched by nobody any more"):
+        carried = uploader.upload(photograph(), "image/png")
+        uploader.wait_until(carried, "ready")
+        seq = phone.send_media(group, carried)
+        assert bob.get(f"/media/{carried}").status == 200
+        phone.delete(group, seq)
+        for person in (ada, bob, cleo):
+            assert person.get(f"/media/{carried}").status == 404
+
     with world.step("an upload that was given up is gone"):
         media = uploader.give_up(photograph(), "image/png")
         assert ada.get(f"/media/{media}/parts").status in (404, 409, 410)

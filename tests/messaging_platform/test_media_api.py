@@ -428,7 +428,7 @@ def test_media_without_a_thumbnail_says_so(client: Client, ground: Ground) -> No
 def test_who_was_not_there_for_its_message_does_not_see_it(
     since: int, until: int | None, status: int, client: Client, ground: Ground
 ) -> None:
-    media = ready(client, ground, first_seq=5, last_seq=5)
+    media = ready(client, ground, first_seq=5, last_seq=5, carried=1)
     ground.head(9)
     ground.join("bob", since=since, until=until)
     assert client.get(media, "bob").status == status

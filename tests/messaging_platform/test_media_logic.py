@@ -59,21 +59,27 @@ class TestWhoSees:
     def test_who_may_read_its_message_sees_it_and_nobody_else(
         self, sent: list[int], since: int, until: int | None
     ) -> None:
-        media = Media(**(vars(MEDIA) | {"first_seq": sent[0], "last_seq": sent[0]}))
+        media = Media(**(vars(MEDIA) | {"first_seq": sent[0], "last_seq": sent[0], "carried": 1}))
         readable = {seq for seq in range(1, 21) if since <= seq and (until is None or seq <= until)}
         assert logic._may_see(media, Membership(since, until, 20)) is bool(readable & set(sent))
 
     def test_sent_again_it_is_seen_by_those_who_came_in_between(self) -> None:
-        media = Media(**(vars(MEDIA) | {"first_seq": 3, "last_seq": 9}))
+        media = Media(**(vars(MEDIA) | {"first_seq": 3, "last_seq": 9, "carried": 2}))
         assert logic._may_see(media, Membership(since=5, until=None, head=9))
         assert logic._may_see(media, Membership(since=1, until=4, head=9))
         assert not logic._may_see(media, Membership(since=10, until=None, head=9))
         assert not logic._may_see(media, Membership(since=5, until=8, head=9)), "neither was theirs to see"
 
     def test_who_came_back_sees_what_was_sent_in_the_time_before(self) -> None:
-        media = Media(**(vars(MEDIA) | {"first_seq": 3, "last_seq": 3}))
+        media = Media(**(vars(MEDIA) | {"first_seq": 3, "last_seq": 3, "carried": 1}))
         assert logic._may_see(media, Membership(since=9, until=None, head=9, earlier=((2, 5),)))
         assert not logic._may_see(media, Membership(since=9, until=None, head=9, earlier=((4, 5),)))
+
+    def test_what_only_deleted_messages_carried_is_seen_by_nobody(self) -> None:
+        everybody = Membership(since=1, until=None, head=9)
+        for carried, seen in ((2, True), (1, True), (0, False)):
+            media = Media(**(vars(MEDIA) | {"first_seq": 3, "last_seq": 9, "carried": carried}))
+            assert logic._may_see(media, everybody) is seen
 
     def test_of_what_no_message_is_known_to_carry_only_present_members_know(self) -> None:
         assert logic._may_see(MEDIA, Membership(since=5, until=None, head=9))
@@ -135,8 +141,15 @@ class TestKinds:
 def test_an_item_is_read_as_it_was_written() -> None:
     assert from_item(as_item(MEDIA)) == MEDIA
     told = {"reason": {"S": "type"}, "thumbnail": {"S": "t"}, "first_seq": {"N": "3"}, "last_seq": {"N": "4"}}
+    told["carried"] = {"N": "2"}
     read = from_item(as_item(MEDIA) | told)
-    assert (read.reason, read.thumbnail, read.first_seq, read.last_seq) == ("type", "t", 3, 4)
+    assert (read.reason, read.thumbnail, read.first_seq, read.last_seq, read.carried) == (
+        "type",
+        "t",
+        3,
+        4,
+        2,
+    )
 
 
 def _at(seconds: int):  # type: ignore[no-untyped-def]

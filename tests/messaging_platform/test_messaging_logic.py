@@ -444,16 +444,36 @@ def test_media_knows_from_which_message_to_which_it_is_carried(town: Town, talk:
 
     def carried() -> list[str | None]:
         [item] = town.items(town.tables.media_table)
-        return [item.get(name, {}).get("N") for name in ("first_seq", "last_seq")]
+        return [item.get(name, {}).get("N") for name in ("first_seq", "last_seq", "carried")]
 
     talk.send("bob", chat)
-    assert carried() == [None, None]
+    assert carried() == [None, None, None]
     assert send("one")["seq"] == 2
-    assert carried() == ["2", "2"]
+    assert carried() == ["2", "2", "1"]
     talk.send("bob", chat)
     assert send("two")["seq"] == 4
     assert send("two")["repeated"]
-    assert carried() == ["2", "4"]
+    assert carried() == ["2", "4", "2"]
+
+
+def test_media_of_a_deleted_message_is_carried_once_less_however_often_it_is_asked_for(
+    town: Town, talk: Talk
+) -> None:
+    chat = town.direct("ann", "bob")
+    town.media("photo", "ann", chat)
+    for id in ("one", "two"):
+        talk.act("ann", {"action": "send", "chat": chat, "id": id, "body": {"media": "photo"}})
+
+    def carried() -> str:
+        [item] = town.items(town.tables.media_table)
+        return str(item["carried"]["N"])
+
+    assert talk.delete("ann", chat, 1, id="gone")["type"] == "sent"
+    assert talk.delete("ann", chat, 1, id="gone")["repeated"]
+    assert reason(talk.delete("ann", chat, 1)) == "refused"
+    assert carried() == "1"
+    assert talk.delete("ann", chat, 2)["type"] == "sent"
+    assert carried() == "0"
 
 
 @pytest.mark.parametrize(

@@ -277,14 +277,15 @@ def look(
 def _may_see(media: Media, membership: Membership | None) -> bool:
     """Whether a message that carries it is among those that the member may read.
 
-    Where none does yet, it is a secret id among the chat's present members, and nobody else's. Of three messages or
-    more, those between the first and the last are not known: who was there for them alone is not let in.
+    Where none does yet, it is a secret id among the chat's present members, and nobody else's; where all that did are
+    deleted, nobody's. Of three messages or more, those between the first and the last are not known: who was there
+    for them alone is not let in.
     """
     if membership is None:
         return False
     if media.first_seq is None or media.last_seq is None:
         return _may_write(membership)
-    return any(may_see(membership, seq) for seq in (media.first_seq, media.last_seq))
+    return media.carried > 0 and any(may_see(membership, seq) for seq in (media.first_seq, media.last_seq))
 
 
 def signed_url(url: str, expires_at: int, key_pair_id: str, sign: Callable[[bytes], bytes]) -> str:

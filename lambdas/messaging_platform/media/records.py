@@ -28,7 +28,8 @@ class PartChanged(Conflict):
 class Media:
     """One piece of media. `size` is bytes, `created_at` epoch milliseconds, `sha256` hex, `upload` S3's id for it.
 
-    `first_seq` and `last_seq` are the first and the last message of its chat that carry it; None while none does.
+    `first_seq` and `last_seq` are the first and the last message of its chat that carried it, None before there was
+    one; `carried` is how many do now: deleted ones do not.
     """
 
     id: str
@@ -44,6 +45,7 @@ class Media:
     thumbnail: str | None = None
     first_seq: int | None = None
     last_seq: int | None = None
+    carried: int = 0
 
     @property
     def key(self) -> str:
@@ -115,6 +117,7 @@ def from_item(item: dict[str, Any]) -> Media:
         thumbnail=_text(item, "thumbnail"),
         first_seq=_number(item, "first_seq"),
         last_seq=_number(item, "last_seq"),
+        carried=_number(item, "carried") or 0,
     )
 
 

@@ -354,7 +354,7 @@ class Messages(Log):
         return self.append(propose, fingerprint, now_s)
 
     def _changes(self, event: Event, target: Stored | None) -> Sequence[TransactWriteItemTypeDef]:
-        """What an edit or a deletion does to the message that it is about, and to the edit before."""
+        """What an edit or a deletion does to the message that it is about, to the edit before, and to its media."""
         if target is None:
             return ()
         if event.kind == "edit":
@@ -384,17 +384,30 @@ class Messages(Log):
                     }
                 }
             )
+        if event.kind == "delete" and "media" in target.event.body:
+            changes.append(
+                {
+                    "Update": {
+                        "TableName": self._tables.media_table,
+                        "Key": _texts({"media": target.event.body["media"]}),
+                        "UpdateExpression": "ADD carried :less",
+                        "ExpressionAttributeValues": {":less": _n(-1)},
+                    }
+                }
+            )
         return changes
 
     def _carried(self, event: Event, media: str | None) -> Iterator[TransactWriteItemTypeDef]:
-        """What a message does to the media that it carries: from which event to which they can be seen by."""
+        """What a message does to the media that it carries: they know the first and the last, and how many do."""
         if media is None:
             return
         yield {
             "Update": {
                 "TableName": self._tables.media_table,
                 "Key": _texts({"media": media}),
-                "UpdateExpression": "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq",
+                "UpdateExpression": (
+                    "SET first_seq = if_not_exists(first_seq, :seq), last_seq = :seq ADD carried :more"
+                ),
                 "ConditionExpression": IF_SENDABLE,
                 "ExpressionAttributeNames": {"#owner": "owner", "#state": "state"},
                 "ExpressionAttributeValues": {
@@ -402,6 +415,7 @@ class Messages(Log):
                     ":sender": {"S": event.sender},
                     ":chat": {"S": event.chat},
                     ":ready": {"S": "ready"},
+                    ":more": _n(1),
                 },
             }
         }

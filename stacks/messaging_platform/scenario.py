@@ -161,7 +161,7 @@ def tell(world: World, ended: ExitStack) -> None:
         assert ada.get(f"/media/{media}/parts").status in (404, 409, 410)
 
     with world.step("an upload that S3 no longer has is rejected, and said to have expired"):
-        world.faults.only_ours("upload expired")
+        world.only_offline("S3 expires an upload after days")
         chat.forget_an_upload(uploader)
 
     with world.step("what is not what it says, or is infected, is fetched by nobody, and cannot be sent"):
@@ -293,7 +293,7 @@ def tell(world: World, ended: ExitStack) -> None:
         chat.until(lambda: bobs.presence.get(ada.id, {}).get("online") is True, "that ada is online", 60)
 
     with world.step("in quiet hours a push waits, and comes at their end"):
-        world.faults.only_ours("morning")
+        world.only_offline("nobody waits there for the morning")
         cleos.close()
         chat.until(partial(chat.is_away, cleos), "that cleo is away")
         now = datetime.now(UTC)
@@ -324,7 +324,7 @@ def tell(world: World, ended: ExitStack) -> None:
         cleos.read(group)
 
     with world.step("what was left between the directory and the chats is completed by the sweep"):
-        world.faults.only_ours("changes left undone")
+        world.only_offline("nothing was left undone there")
         chat.sweep_what_is_left(ada, bob, cleo)
 
     with world.step("the push channel fails: the push is tried again, parked, and sent after the repair"):

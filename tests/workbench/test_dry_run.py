@@ -161,8 +161,9 @@ def test_a_call_that_loses_its_grant_with_the_stack_is_no_refusal_and_one_that_n
         return grants.Decision(role, "dynamodb:PutItem", table, allowed)
 
     going = [put("Had", allowed=False), put("HadNot", allowed=False)]
-    assert grants.unexpected_refusals([put("Had", allowed=True)], [], going) == [put("HadNot", allowed=False)]
-    assert grants.unexpected_refusals([put("Had", allowed=True), going[0]], []) == [going[0]]
+    held = [grants.Grant("Had", "dynamodb:PutItem", (f"{table}*",))]
+    assert grants.unexpected_refusals([], [], going, held) == [put("HadNot", allowed=False)]
+    assert grants.unexpected_refusals([going[0]], [], held=held) == [going[0]]
     announced = [Refusal("dynamodb:PutItem", table)]
     assert grants.unexpected_refusals([], announced, going) == []
 

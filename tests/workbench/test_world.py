@@ -60,6 +60,13 @@ def test_a_step_whose_fault_cannot_be_made_here_is_not_played_and_the_play_goes_
     assert (answers.passed, answers.failed, answers.not_played) == (True, False, None)
 
 
+def test_a_step_that_is_not_for_aws_says_why_it_is_not_played_there(world: World) -> None:
+    with world.step("in the morning"):
+        world.only_offline("nobody waits until then")
+        pytest.fail("what comes after it is not for AWS")
+    assert world.steps[0].not_played == "nobody waits until then"
+
+
 class _Recorder(Control):
     """A control that remembers what it is asked, and whose faults have struck `struck` times."""
 

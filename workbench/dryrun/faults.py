@@ -309,10 +309,6 @@ class Faults:
     ) -> AbstractContextManager[Struck]:
         return self._struck("calls/strike", who=function, service=service, **which, **how)
 
-    def only_ours(self, fault: str) -> None:
-        """Say that a step makes `fault` itself, by calls that are no scenario's on AWS: there it is not played."""
-        self._only_ours(fault)
-
     def _only_ours(self, fault: str) -> Control:
         if self._control is None:
             raise FaultUnavailable(f"only our own offline AWS can make the fault {fault}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -96,20 +96,19 @@ def decisions_of(stack: Stack, deployed: Deployed, recorded: Iterable[dict[str, 
 
 
 def unexpected_refusals(
-    decisions: Iterable[Decision], expected: Iterable[Refusal], going: Iterable[Decision] = ()
+    decisions: Iterable[Decision],
+    expected: Iterable[Refusal],
+    going: Iterable[Decision] = (),
+    held: Sequence[Grant] = (),
 ) -> list[Decision]:
     """Refused calls that the scenario did not announce, each once.
 
-    Of the calls made as the stack was `going`, those that had been let through before are no news: a function
-    in the middle of a batch loses its grant with the stack, on AWS too.
+    Of the calls made as the stack was `going`, those that one of the grants `held` until then allows are no news: a
+    function in the middle of a batch loses its grant with the stack, on AWS too.
     """
-    decisions = list(decisions)
     announced = {(refusal.action, refusal.resource) for refusal in expected}
-    held = {(each.role, each.action, each.resource) for each in decisions if each.allowed}
     refused = [each for each in decisions if not each.allowed]
-    refused += [
-        each for each in going if not each.allowed and (each.role, each.action, each.resource) not in held
-    ]
+    refused += [each for each in going if not each.allowed and not any(covers(grant, each) for grant in held)]
     return list(dict.fromkeys(each for each in refused if (each.action, each.resource) not in announced))
 
 

@@ -161,7 +161,7 @@ def _on(endpoint: Endpoint, run: Run, assembly: Assembly, emulator: Emulator | N
             grants.decisions_of(stack, standing_stack, part)
             for part in (recorded[:played], recorded[played:])
         )
-        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals, going)
+        report.denied += grants.unexpected_refusals(decisions, world.expected_refusals, going, held)
         report.unused_grants += [
             each
             for each in grants.unused(held, [*decisions, *going])

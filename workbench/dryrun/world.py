@@ -127,6 +127,11 @@ class World:
             time.sleep(pause)
             pause = min(pause * 1.5, 0.5)
 
+    def only_offline(self, why: str) -> None:
+        """Begin a step that is not for a deployment on AWS: there it is noted as not played, and `why`."""
+        if self._control is None:
+            raise FaultUnavailable(why)
+
     def socket(self, url: str, headers: Mapping[str, str] | None = None) -> Socket:
         """Connect to the WebSocket at `url` ("wss://…"), with `headers` in the handshake.
 

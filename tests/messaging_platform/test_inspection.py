@@ -539,6 +539,22 @@ def test_a_thread_that_dies_ends_the_program_for_kubernetes_to_start_it_again() 
         made.run()
 
 
+def test_threads_that_end_as_they_were_told_while_they_are_looked_at_have_not_died() -> None:
+    class ToldAsItIsAsked(threading.Event):
+        """Set just after somebody has waited for it in vain, and before they look at the threads."""
+
+        def wait(self, timeout: float | None = None) -> bool:
+            if self.is_set():
+                return True
+            self.set()
+            for thread in made._threads:
+                thread.join(BOUND_S)
+            return False
+
+    made = loop(FakeQueue(), lambda _: None, ToldAsItIsAsked())
+    made.run()
+
+
 def test_poison_goes_to_the_dead_letters_by_the_queues_own_policy(
     ground: Ground, inspected: Inspected, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,7 +72,8 @@ class Program:
             thread.start()
         died = False
         while not died and not self._stopping.wait(LOOK_EVERY_S):
-            died = not all(thread.is_alive() for thread in self._threads)
+            dead = not all(thread.is_alive() for thread in self._threads)
+            died = dead and not self._stopping.is_set()  # or it ended because it was told to, a moment ago
         self._stopping.set()
         for thread in self._threads:
             thread.join()

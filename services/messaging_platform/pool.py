@@ -5,13 +5,19 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 THREADS = 64
 AT_ONCE = 48  # of one caller; all others' turns come among them, not after them
 
 Item = TypeVar("Item")
 T = TypeVar("T")
+
+
+class Parallel(Protocol):
+    """What works on many items at once: a `Pool`, and in tests one after the other."""
+
+    def each(self, work: Callable[[Item], T], items: Sequence[Item]) -> list[T]: ...
 
 
 class Pool:

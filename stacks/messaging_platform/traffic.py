@@ -101,7 +101,8 @@ class Traffic:
             writes=self.events * of("append_writes") + self.cursors * of("cursor_writes"),
             reads=self.events * of("chat_reads")
             + self.cursors * of("cursor_reads")
-            + (self.events + self.receipts) * of("member_list_reads"),
+            + (self.events + self.receipts) * of("member_list_reads")
+            + self.receipts * of("size_reads"),
             stored_gb=gigabytes(memberships, of("membership_bytes")),
             hottest_key_share=of("hottest_chat"),
             index_writes=self.cursors,

@@ -103,6 +103,9 @@ WORKLOAD = Workload(
         "sender_reads": Quantity("0.5", "RRU/event", "whether the device is still there, now and then"),
         "cursor_reads": Quantity("2", "RRU/cursor", "the head and the member, consistently"),
         "member_list_reads": Quantity("1", "RRU/list", "a dozen members, in the mean"),
+        "size_reads": Quantity(
+            "0.5", "RRU/receipt", "the head, before the list: a large chat is told nothing"
+        ),
         "device_reads": Quantity("2", "RRU/delivery", "found, and read again once the inbox is written"),
         "cursor_writes": Quantity("1", "WRU/cursor"),
         "entry_writes": Quantity("2", "WRU/delivery", "written, and deleted when it was acknowledged"),

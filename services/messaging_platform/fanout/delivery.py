@@ -40,13 +40,13 @@ from services.messaging_platform.fanout import logic
 from services.messaging_platform.fanout.logic import SMALL_CHAT, Member
 from services.messaging_platform.fanout.store import PUSHES_AT_ONCE
 from services.messaging_platform.persistence import FIRST_PAUSE_S, LONGEST_PAUSE_S, Persistence
+from services.messaging_platform.pool import Parallel
 from services.messaging_platform.telemetry import Metrics
 
 # A connection is noted by `$connect`, and until that has returned API Gateway calls it gone ("How do I troubleshoot
 # 410 GoneException errors with API Gateway WebSocket APIs?", AWS re:Post). The function has ten seconds.
 CONNECTED_WITHIN_MS = 10_000
 
-Item = TypeVar("Item")
 T = TypeVar("T")
 
 
@@ -83,12 +83,6 @@ class Presences(Protocol):
     def watchers(self, user: str) -> list[str]: ...
     def may_see(self, watcher: str, user: str) -> bool: ...
     def gone(self, user: str, device: str, connection: str) -> None: ...
-
-
-class Parallel(Protocol):
-    """Threads to work on many items at once; pool.Pool keeps it."""
-
-    def each(self, work: Callable[[Item], T], items: Sequence[Item]) -> list[T]: ...
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from aws_lambda_powertools.logging import Logger
 
@@ -18,15 +18,13 @@ from lambdas.messaging_platform.people import Device
 from lambdas.messaging_platform.presence.cache import Lapsed
 from lambdas.messaging_platform.records import Presence
 from lambdas.shared.errors import Unavailable
+from services.messaging_platform.pool import Parallel
 from services.messaging_platform.running import in_rounds
 from services.messaging_platform.telemetry import Metrics
 
 EVERY_S = 5.0
 AT_ONCE = 100
 TOLD_WITHIN_S = 5.0
-
-Item = TypeVar("Item")
-T = TypeVar("T")
 
 
 class Cache(Protocol):
@@ -52,12 +50,6 @@ class Closing(Protocol):
     """sockets.Sockets keeps it."""
 
     def close(self, connection: str, gateway: str) -> object: ...
-
-
-class Parallel(Protocol):
-    """pool.Pool keeps it."""
-
-    def each(self, work: Callable[[Item], T], items: Sequence[Item]) -> list[T]: ...
 
 
 @dataclass(frozen=True)

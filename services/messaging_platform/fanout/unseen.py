@@ -13,10 +13,10 @@ if that connection ends too, they are noted again.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import compress
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from aws_lambda_powertools.logging import Logger
 
@@ -25,14 +25,12 @@ from lambdas.messaging_platform.presence.cache import Ended
 from lambdas.shared.errors import Unavailable
 from lambdas.shared.sdk import batches
 from services.messaging_platform.fanout.store import PUSHES_AT_ONCE
+from services.messaging_platform.pool import Parallel
 from services.messaging_platform.running import in_rounds
 from services.messaging_platform.telemetry import Metrics
 
 EVERY_S = 5.0
 AT_ONCE = 100
-
-Item = TypeVar("Item")
-T = TypeVar("T")
 
 
 class Cache(Protocol):
@@ -48,12 +46,6 @@ class Store(Protocol):
 
     def waiting(self, inbox: str) -> list[Message]: ...
     def push(self, bodies: Sequence[str]) -> list[str]: ...
-
-
-class Parallel(Protocol):
-    """pool.Pool keeps it."""
-
-    def each(self, work: Callable[[Item], T], items: Sequence[Item]) -> list[T]: ...
 
 
 @dataclass(frozen=True)
